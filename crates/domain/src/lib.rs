@@ -1,0 +1,35 @@
+//! Nouns of market data. No I/O, no clock, no serialisation: those live in the crates above.
+
+pub mod time;
+pub mod number;
+pub mod code;
+pub mod symbol;
+pub mod instrument;
+pub mod directory;
+pub mod interval;
+pub mod basis;
+pub mod quote;
+pub mod bar;
+pub mod trade;
+pub mod book;
+pub mod action;
+pub mod news;
+pub mod market_status;
+pub mod calendar;
+
+pub use action::{ActionKind, CorporateAction};
+pub use bar::{Bar, BarSeries};
+pub use basis::{Adjustment, Anchor, Basis, Delivery, Denomination, Session, Unit};
+pub use book::{Level, OrderBook};
+pub use calendar::{Calendar, Calendars};
+pub use code::{Currency, VendorId, Venue};
+pub use directory::Directory;
+pub use instrument::{Instrument, InstrumentKind, TickTable};
+pub use interval::Interval;
+pub use market_status::{MarketPhase, MarketStatus};
+pub use news::NewsItem;
+pub use number::{Price, Ratio, Size};
+pub use quote::Quote;
+pub use symbol::{InstrumentId, Symbol};
+pub use time::{Date, Instant, Range};
+pub use trade::Trade;

@@ -1,0 +1,67 @@
+//! A vendor's plans: limits, entitlements, delay and price, as data with the date they were verified.
+
+use std::time::Duration;
+
+use domain::{Date, Delivery};
+
+use crate::{Capability, Window};
+
+/// At most `count` requests (or weights) per window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// How many.
+    pub count: u32,
+    /// Per what.
+    pub per: Per,
+}
+
+/// The window of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Per {
+    /// Any span of this length (seconds to hours).
+    Sliding(Duration),
+    /// Calendar day in the vendor's zone.
+    Day,
+    /// Calendar month in the vendor's zone.
+    Month,
+}
+
+impl Per {
+    /// The kind of window a vendor's refusal would name.
+    pub fn window(self) -> Window {
+        match self {
+            Per::Sliding(length) if length <= Duration::from_secs(1) => Window::Second,
+            Per::Sliding(_) => Window::Minute,
+            Per::Day => Window::Day,
+            Per::Month => Window::Month,
+        }
+    }
+}
+
+/// One plan of one vendor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Its name: `free`, `premium`.
+    pub name: String,
+    /// When these facts were last checked against the vendor's own pages.
+    pub verified_on: Date,
+    /// All limits; all hold at once. Empty means unlimited.
+    pub limits: Vec<Limit>,
+    /// Capabilities the plan includes.
+    pub entitlements: Vec<Capability>,
+    /// Freshness of quotes and newest bars.
+    pub delivery: Delivery,
+    /// Oldest history it serves, counted back from today; `None` is all.
+    pub history: Option<Duration>,
+    /// Price of one request in millionths of a US dollar.
+    pub request_micros: u64,
+    /// Price a month in US dollars.
+    pub monthly_usd: u32,
+}
+
+impl Plan {
+    /// Whether the plan includes a capability.
+    pub fn includes(&self, capability: Capability) -> bool {
+        self.entitlements.contains(&capability)
+    }
+}
