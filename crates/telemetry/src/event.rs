@@ -1,0 +1,152 @@
+//! Events, in the past tense.
+
+use domain::{Instant, VendorId};
+
+/// How much an event matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// For the record.
+    Info,
+    /// Worth a look.
+    Warning,
+    /// Something is down.
+    Critical,
+}
+
+impl Severity {
+    /// The word used in answers and stored rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// When.
+    pub at: Instant,
+    /// To which vendor, if to one.
+    pub vendor: Option<VendorId>,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EventKind {
+    /// A circuit breaker changed its state.
+    BreakerChanged {
+        /// State before, by its word.
+        from: &'static str,
+        /// State after, by its word.
+        to: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// A capability was taken away by an entitlement refusal.
+    CapabilityRemoved {
+        /// Which, by its word.
+        capability: String,
+        /// When it is tried again.
+        retry_at: Instant,
+    },
+    /// A vendor refused the key.
+    KeyRefused,
+    /// A vendor limited us although our own count left room.
+    LimitContradicted,
+    /// A vendor banned us.
+    Banned {
+        /// Until when, if it says.
+        until: Option<Instant>,
+    },
+    /// A reply lacked a required field or could not be read.
+    ShapeDrifted {
+        /// What was expected.
+        expected: String,
+    },
+    /// The store failed; the gateway goes on without writing.
+    StoreFailed {
+        /// What the store said.
+        reason: String,
+    },
+    /// The store works again.
+    StoreRecovered,
+    /// A configured plan was verified long ago.
+    PlanOutdated {
+        /// Its name.
+        plan: String,
+        /// Days since it was verified.
+        days: u32,
+    },
+    /// The system clock differs from ours by more than a second.
+    ClockStepped {
+        /// By how many milliseconds, positive if the system clock is ahead.
+        by_ms: i64,
+    },
+}
+
+impl EventKind {
+    /// The stable word for the kind.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            EventKind::BreakerChanged { .. } => "breaker_changed",
+            EventKind::CapabilityRemoved { .. } => "capability_removed",
+            EventKind::KeyRefused => "key_refused",
+            EventKind::LimitContradicted => "limit_contradicted",
+            EventKind::Banned { .. } => "banned",
+            EventKind::ShapeDrifted { .. } => "shape_drifted",
+            EventKind::StoreFailed { .. } => "store_failed",
+            EventKind::StoreRecovered => "store_recovered",
+            EventKind::PlanOutdated { .. } => "plan_outdated",
+            EventKind::ClockStepped { .. } => "clock_stepped",
+        }
+    }
+
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        match self {
+            EventKind::BreakerChanged { to, .. } => match *to {
+                "open" => Severity::Critical,
+                "half_open" | "degraded" | "maintenance" => Severity::Warning,
+                _ => Severity::Info,
+            },
+            EventKind::KeyRefused | EventKind::Banned { .. } | EventKind::StoreFailed { .. } => {
+                Severity::Critical
+            }
+            EventKind::CapabilityRemoved { .. }
+            | EventKind::LimitContradicted
+            | EventKind::ShapeDrifted { .. }
+            | EventKind::PlanOutdated { .. }
+            | EventKind::ClockStepped { .. } => Severity::Warning,
+            EventKind::StoreRecovered => Severity::Info,
+        }
+    }
+}
+
+impl std::fmt::Display for EventKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            EventKind::BreakerChanged { from, to, reason } => {
+                write!(f, "circuit breaker went from {from} to {to}: {reason}")
+            }
+            EventKind::CapabilityRemoved { capability, retry_at } => {
+                write!(f, "plan does not include {capability}; tried again at {retry_at}")
+            }
+            EventKind::KeyRefused => f.write_str("vendor does not accept the key"),
+            EventKind::LimitContradicted => f.write_str("vendor limited us below its plan; rate halved"),
+            EventKind::Banned { until: Some(until) } => write!(f, "vendor banned us until {until}"),
+            EventKind::Banned { until: None } => f.write_str("vendor banned us"),
+            EventKind::ShapeDrifted { expected } => write!(f, "reply cannot be read: {expected}"),
+            EventKind::StoreFailed { reason } => write!(f, "store failed: {reason}"),
+            EventKind::StoreRecovered => f.write_str("store works again"),
+            EventKind::PlanOutdated { plan, days } => {
+                write!(f, "plan {plan} was verified {days} days ago")
+            }
+            EventKind::ClockStepped { by_ms } => write!(f, "system clock is {by_ms} ms away from ours"),
+        }
+    }
+}
