@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Adjustment, CorporateAction, Date, Denomination, Instant, InstrumentId, Interval, Price, Quote, Size,
+    Adjustment, CorporateAction, Date, Denomination, Instant, InstrumentId, Interval, Price, Quote, Range, Size,
 };
 
 /// Open, high, low, close and volume over one window. A price the vendor left out is `None`.
@@ -88,6 +88,9 @@ pub struct BarSeries {
     pub actions: Vec<CorporateAction>,
     /// The newest quote the same reply carried.
     pub quote: Option<Box<Quote>>,
+    /// The range the reply speaks for, where that is less than what was asked: a vendor that gives only
+    /// its newest hundred rows says nothing about earlier ones. `None`: all that was asked.
+    pub covers: Option<Range>,
 }
 
 impl BarSeries {
@@ -102,6 +105,7 @@ impl BarSeries {
             bars: Vec::new(),
             actions: Vec::new(),
             quote: None,
+            covers: None,
         }
     }
 }

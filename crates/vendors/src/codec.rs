@@ -1,8 +1,9 @@
 //! The contract of a dialect.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use domain::Instant;
+use domain::{Instant, Interval};
 
 use crate::{Data, HttpRequest, HttpResponse, Plan, Profile, Question, Rejection};
 
@@ -103,6 +104,9 @@ impl Decoded {
 /// moves daily stamps to the session's open and decides `is_final`; the codec sets `is_final: false` only
 /// where the payload itself shows that a bar still runs.
 ///
+/// Coverage: a reply that holds less than the asked range (a vendor's newest hundred rows) says so in
+/// `BarSeries::covers`, so that what lies outside is not taken for known to be empty.
+///
 /// Order: bars, trades and actions ascend by time, whatever the vendor's order. No row is dropped: a row
 /// whose prices are null is a bar without prices.
 ///
@@ -121,6 +125,17 @@ pub trait Codec: Sync {
     /// # Errors
     /// [`Rejection::Unsupported`] if the vendor has no words for it.
     fn encode_request(&self, ask: &Ask<'_>) -> Result<HttpRequest, Rejection>;
+
+    /// The longest range one request for these bars may span; the gateway asks for longer ones piece by
+    /// piece. `None`: any.
+    fn longest_range(&self, _interval: Interval) -> Option<Duration> {
+        None
+    }
+
+    /// How far back from now these bars reach, whatever the plan. `None`: all history.
+    fn reach(&self, _interval: Interval) -> Option<Duration> {
+        None
+    }
 
     /// What a reply to `sent` means as an answer to `ask`.
     ///
