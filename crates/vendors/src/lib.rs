@@ -8,6 +8,7 @@ pub mod rejection;
 pub mod profile;
 pub mod plan;
 pub mod codec;
+pub mod reading;
 
 mod text;
 
