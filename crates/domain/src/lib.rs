@@ -1,29 +1,32 @@
 //! Nouns of market data. No I/O, no clock, no serialisation: those live in the crates above.
 
-pub mod time;
-pub mod number;
-pub mod code;
-pub mod symbol;
-pub mod instrument;
-pub mod directory;
-pub mod interval;
-pub mod basis;
-pub mod quote;
-pub mod bar;
-pub mod trade;
-pub mod book;
 pub mod action;
-pub mod news;
-pub mod market_status;
+pub mod bar;
+pub mod basis;
+pub mod book;
 pub mod calendar;
+pub mod code;
+pub mod directory;
+pub mod instrument;
+pub mod interval;
+mod liquid_names;
+pub mod market_status;
+pub mod news;
+pub mod number;
+pub mod quote;
+mod spelling;
+pub mod symbol;
+pub mod time;
+pub mod trade;
+pub mod venue_suffix;
 
 pub use action::{ActionKind, CorporateAction};
 pub use bar::{Bar, BarSeries};
 pub use basis::{Adjustment, Anchor, Basis, Delivery, Denomination, Session, Unit};
 pub use book::{Level, OrderBook};
-pub use calendar::{Calendar, Calendars};
+pub use calendar::{Calendar, Calendars, TradingSession};
 pub use code::{Currency, VendorId, Venue};
-pub use directory::Directory;
+pub use directory::{Directory, SymbolError};
 pub use instrument::{Instrument, InstrumentKind, TickTable};
 pub use interval::Interval;
 pub use market_status::{MarketPhase, MarketStatus};

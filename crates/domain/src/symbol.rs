@@ -30,9 +30,10 @@ impl InstrumentId {
         self.venue
     }
 
-    /// Base and quote currency of a pair: `("BTC", "USDT")`.
+    /// Base and quote currency of a pair: `("BTC", "USDT")`, of `BTC/USDT:USDT` too.
     pub fn pair(&self) -> Option<(&str, &str)> {
-        self.name.split_once('/')
+        let (base, rest) = self.name.split_once('/')?;
+        Some((base, rest.split_once(':').map_or(rest, |(quote, _)| quote)))
     }
 
     /// Reads the canonical form `NAME.VENUE`, split at the last dot.

@@ -229,11 +229,10 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_what_no_covered_range_holds() {
-        assert_eq!(range(0, 10).minus(&[range(7, 8), range(2, 4), range(3, 5)]), [
-            range(0, 2),
-            range(5, 7),
-            range(8, 10)
-        ]);
+        assert_eq!(
+            range(0, 10).minus(&[range(7, 8), range(2, 4), range(3, 5)]),
+            [range(0, 2), range(5, 7), range(8, 10)]
+        );
         assert_eq!(range(0, 10).minus(&[range(-5, 20)]), []);
         assert_eq!(range(0, 10).minus(&[]), [range(0, 10)]);
         assert_eq!(range(0, 10).minus(&[range(20, 30)]), [range(0, 10)]);

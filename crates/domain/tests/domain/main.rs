@@ -1,0 +1,3 @@
+//! What the nouns promise, tested from outside the crate.
+
+mod directory;
