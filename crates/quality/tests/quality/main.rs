@@ -1,0 +1,3 @@
+//! Judgment against recorded series and labelled corpora, read in place.
+
+mod recorded;
