@@ -1,0 +1,5 @@
+//! The simulator from outside.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
+mod market;
