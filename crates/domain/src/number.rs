@@ -104,6 +104,17 @@ quantity! {
     Ratio
 }
 
+impl Price {
+    /// The shortest decimal text that reads back as the same single-precision number: 127.58 for
+    /// 127.58000183105469. A price that is no single-precision number is kept as it is.
+    #[must_use]
+    pub fn shortest_f32(self) -> Price {
+        let wide = self.to_f64();
+        let narrow = wide as f32;
+        if f64::from(narrow) == wide { parse_decimal(&narrow.to_string()).map_or(self, Price) } else { self }
+    }
+}
+
 impl Ratio {
     /// One: leaves a price as it is.
     pub const ONE: Ratio = Ratio(Decimal::ONE);
@@ -171,6 +182,16 @@ mod tests {
         ] {
             assert_eq!(Price::parse(text).map(|p| p.to_string()).as_deref(), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_widened_single_precision_price_finds_its_short_form() {
+        let short = |text: &str| Price::parse(text).unwrap().shortest_f32().to_string();
+        assert_eq!(short("127.58000183105469"), "127.58");
+        assert_eq!(short("118.69000244140625"), "118.69");
+        assert_eq!(short("127.58"), "127.58");
+        assert_eq!(short("188.3"), "188.3");
+        assert_eq!(short("600000.01"), "600000.01");
     }
 
     #[test]

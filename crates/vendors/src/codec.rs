@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::{Instant, Interval};
 
+use crate::plan::Per;
 use crate::{Data, HttpRequest, HttpResponse, Plan, Profile, Question, Rejection};
 
 /// What a vendor's earlier replies told us to send again: a cookie, a crumb. Kept by the gateway, one per
@@ -46,6 +47,17 @@ impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
     }
+}
+
+/// What a reply's headers say is left of a quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// The window it speaks of.
+    pub per: Per,
+    /// Requests left in it.
+    pub left: u32,
+    /// When the window starts anew, if the headers tell.
+    pub resets: Option<Instant>,
 }
 
 /// A question with what the codec may need to put it into words.
@@ -134,6 +146,22 @@ pub trait Codec: Sync {
 
     /// How far back from now these bars reach, whatever the plan. `None`: all history.
     fn reach(&self, _interval: Interval) -> Option<Duration> {
+        None
+    }
+
+    /// Whether its prices are single-precision numbers written out in double precision
+    /// (`127.58000183105469` for 127.58).
+    fn has_float32_prices(&self) -> bool {
+        false
+    }
+
+    /// Whether a reply with bars carries all splits and dividends of its range along.
+    fn bars_carry_actions(&self) -> bool {
+        false
+    }
+
+    /// What the headers of a reply say about the quota.
+    fn allowance(&self, _response: &HttpResponse) -> Option<Allowance> {
         None
     }
 

@@ -19,7 +19,7 @@ pub mod polygon;
 pub mod twelve_data;
 pub mod yahoo;
 
-pub use codec::{Ask, Codec, Decoded, Session};
+pub use codec::{Allowance, Ask, Codec, Decoded, Session};
 pub use data::{Data, Quoted};
 pub use plan::Plan;
 pub use profile::{KeySlot, Offer, Profile, Status, VendorClass};
