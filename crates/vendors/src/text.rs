@@ -21,3 +21,29 @@ pub(crate) fn local_date(at: Instant, zone: &str) -> Date {
         Err(_) => at.utc_date(),
     }
 }
+
+/// A zone looked up once, for rows by the thousand.
+pub(crate) struct Zone(jiff::tz::TimeZone);
+
+impl Zone {
+    /// New York, where shares of the United States trade.
+    pub(crate) fn new_york() -> Zone {
+        Zone(jiff::tz::TimeZone::get("America/New_York").expect("jiff carries the zones of the world"))
+    }
+
+    /// The calendar date of an instant.
+    pub(crate) fn date(&self, at: Instant) -> Date {
+        self.0.to_datetime(at.to_timestamp()).date()
+    }
+
+    /// A local date and time as an instant; the earlier of two where a clock change repeats the hour.
+    /// `None` outside 1677 to 2262.
+    pub(crate) fn instant(&self, at: jiff::civil::DateTime) -> Option<Instant> {
+        Instant::from_timestamp(self.0.to_ambiguous_timestamp(at).compatible().ok()?)
+    }
+
+    /// Midnight at the start of a date. `None` outside 1677 to 2262.
+    pub(crate) fn midnight(&self, date: Date) -> Option<Instant> {
+        self.instant(date.at(0, 0, 0, 0))
+    }
+}
