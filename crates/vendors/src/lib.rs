@@ -10,7 +10,6 @@ pub mod plan;
 pub mod codec;
 pub mod reading;
 
-mod json;
 mod text;
 
 pub mod alpha_vantage;

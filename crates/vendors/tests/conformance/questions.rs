@@ -2,7 +2,7 @@
 
 use domain::{Adjustment, Date, Instant, InstrumentId, Interval, Range, Session, Venue};
 use proptest::prelude::*;
-use vendors::{Capability, Offer, Profile, Question};
+use vendors::{Ask, Capability, Codec, Decoded, HttpRequest, Offer, Profile, Question};
 
 /// Saturday, 14 March 2026, noon UTC: when every question of the suite is asked.
 pub(crate) const NOW: Instant = Instant::from_secs(1_773_489_600);
@@ -72,6 +72,26 @@ fn offered(profile: &Profile) -> impl Iterator<Item = Capability> {
 pub(crate) fn samples(profile: &Profile) -> Vec<Question> {
     let natural = profile.bar_adjustments().first().copied().unwrap_or(Adjustment::Raw);
     offered(profile).map(|capability| of_capability(capability, share("AAPL"), natural)).collect()
+}
+
+/// The request that carries a question, and what was learned on the way: where a vendor wants a cookie and
+/// the like first, its own end is asked for them.
+pub(crate) fn request_of(codec: &dyn Codec, question: &Question) -> (HttpRequest, vendors::codec::Session) {
+    let mut learned = vendors::codec::Session::default();
+    let ask = Ask { question, now: NOW, session: &learned, plan: None };
+    let mut request = codec.encode_request(&ask).expect("an offered question can be asked");
+    for _ in 0..5 {
+        let Some(formality) = codec.answer_formality(&request) else { return (request, learned) };
+        let ask = Ask { question, now: NOW, session: &learned, plan: None };
+        match codec.decode_response(&ask, &request, &formality) {
+            Ok(Decoded::AskNext { learned: more, request: next }) => {
+                learned.merge(more);
+                request = next;
+            }
+            other => panic!("{}: a formality leads to {other:?}", codec.profile().id),
+        }
+    }
+    panic!("{}: formalities without end", codec.profile().id)
 }
 
 /// Any question a vendor offers to answer.

@@ -7,7 +7,7 @@ use vendors::codec::Session;
 use vendors::{Ask, Blame, Codec, Data, Decoded, HttpResponse, Question, Rejection};
 
 use crate::manifest::entries;
-use crate::questions::{NOW, samples};
+use crate::questions::{NOW, request_of, samples};
 use crate::{each_vendor, offering};
 
 /// What a vendor makes of a reply to a question, given nothing but both.
@@ -88,8 +88,8 @@ fn what_a_vendor_refuses_in_its_own_words_is_understood() {
                 if rejection.blame() == Blame::Caller && question.instruments().is_empty() {
                     continue;
                 }
-                let ask = Ask { question: &question, now: NOW, session: &Session::default(), plan: None };
-                let sent = codec.encode_request(&ask).expect("an offered question can be asked");
+                let (sent, session) = request_of(codec, &question);
+                let ask = Ask { question: &question, now: NOW, session: &session, plan: None };
                 let response = codec.encode_response(&sent, Some(&question), &Err(rejection.clone()), NOW);
                 let found = refusal(codec.decode_response(&ask, &sent, &response));
                 assert!(
@@ -107,6 +107,8 @@ fn refusal(outcome: Result<Decoded, Rejection>) -> Option<Rejection> {
     match outcome {
         Err(rejection) => Some(rejection),
         Ok(Decoded::Whole(Data::Quotes(quotes))) => quotes.into_iter().next()?.quote.err(),
+        // Where nothing is found some vendors say just that.
+        Ok(Decoded::Whole(data)) if data.rows() == 0 => Some(Rejection::NoData),
         Ok(_) => None,
     }
 }

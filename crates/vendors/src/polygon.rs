@@ -1,4 +1,4 @@
-//! Yahoo.
+//! Polygon.
 
 use domain::{Instant, VendorId};
 
@@ -7,11 +7,11 @@ use crate::{
     VendorClass,
 };
 
-/// The dialect of Yahoo.
-pub struct Yahoo;
+/// The dialect of Polygon.
+pub struct Polygon;
 
 static PROFILE: Profile = Profile {
-    id: VendorId("yahoo"),
+    id: VendorId("polygon"),
     aliases: &[],
     class: VendorClass::EquityDelayed,
     status: Status::Active,
@@ -20,10 +20,10 @@ static PROFILE: Profile = Profile {
     key_variables: &[],
     offers: &[],
     quota_zone: "America/New_York",
-    feed: "yahoo",
+    feed: "polygon",
 };
 
-impl Codec for Yahoo {
+impl Codec for Polygon {
     fn profile(&self) -> &'static Profile {
         &PROFILE
     }
