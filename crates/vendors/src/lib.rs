@@ -10,6 +10,7 @@ pub mod plan;
 pub mod codec;
 pub mod reading;
 
+mod json;
 mod text;
 
 pub mod alpha_vantage;

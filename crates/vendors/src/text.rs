@@ -29,6 +29,32 @@ pub(crate) fn local_date(at: Instant, zone: &str) -> Date {
     }
 }
 
+/// A zone looked up once, for rows by the thousand.
+pub(crate) struct Zone(jiff::tz::TimeZone);
+
+impl Zone {
+    /// New York, where shares of the United States trade.
+    pub(crate) fn new_york() -> Zone {
+        Zone(jiff::tz::TimeZone::get("America/New_York").expect("jiff carries the zones of the world"))
+    }
+
+    /// The calendar date of an instant.
+    pub(crate) fn date(&self, at: Instant) -> Date {
+        self.0.to_datetime(at.to_timestamp()).date()
+    }
+
+    /// A local date and time as an instant; the earlier of two where a clock change repeats the hour.
+    /// `None` outside 1677 to 2262.
+    pub(crate) fn instant(&self, at: jiff::civil::DateTime) -> Option<Instant> {
+        Instant::from_timestamp(self.0.to_ambiguous_timestamp(at).compatible().ok()?)
+    }
+
+    /// Midnight at the start of a date. `None` outside 1677 to 2262.
+    pub(crate) fn midnight(&self, date: Date) -> Option<Instant> {
+        self.instant(date.at(0, 0, 0, 0))
+    }
+}
+
 /// Stands for the instrument where a request names none: a template's `{symbol}`, a payload alone.
 pub(crate) fn unnamed() -> InstrumentId {
     InstrumentId::new("?", Venue::US)
@@ -163,26 +189,26 @@ impl Iterator for Cells<'_> {
 }
 
 /// A time zone that answers for many instants in a row: it looks an offset up once per clock change.
-pub(crate) struct Zone {
+pub(crate) struct ZoneWalk {
     zone: TimeZone,
     offset: Offset,
     /// Seconds since 1970 between which `offset` holds.
     holds: std::ops::Range<i64>,
 }
 
-impl Zone {
+impl ZoneWalk {
     /// The zone of an IANA name.
-    pub(crate) fn named(name: &str) -> Option<Zone> {
-        TimeZone::get(name).ok().map(Zone::of)
+    pub(crate) fn named(name: &str) -> Option<ZoneWalk> {
+        TimeZone::get(name).ok().map(ZoneWalk::of)
     }
 
     /// A zone without clock changes, so many seconds east of Greenwich.
-    pub(crate) fn fixed(secs_east: i32) -> Option<Zone> {
-        Some(Zone::of(TimeZone::fixed(Offset::from_seconds(secs_east).ok()?)))
+    pub(crate) fn fixed(secs_east: i32) -> Option<ZoneWalk> {
+        Some(ZoneWalk::of(TimeZone::fixed(Offset::from_seconds(secs_east).ok()?)))
     }
 
-    fn of(zone: TimeZone) -> Zone {
-        Zone { zone, offset: Offset::UTC, holds: 0..0 }
+    fn of(zone: TimeZone) -> ZoneWalk {
+        ZoneWalk { zone, offset: Offset::UTC, holds: 0..0 }
     }
 
     fn look_up(&mut self, secs: i64) {
@@ -268,7 +294,7 @@ mod tests {
 
         #[test]
         fn a_zone_asked_often_answers_like_one_asked_once(secs in prop::collection::vec(0i64..2_000_000_000, 1..40)) {
-            let mut zone = Zone::named("America/New_York").expect("a zone everyone has");
+            let mut zone = ZoneWalk::named("America/New_York").expect("a zone everyone has");
             for at in secs.into_iter().map(Instant::from_secs) {
                 prop_assert_eq!(zone.date(at), local_date(at, "America/New_York"));
                 let local = at.to_timestamp().to_zoned(zone.zone.clone()).datetime();
@@ -279,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_local_time_that_a_clock_change_repeats_or_skips_is_read_like_the_careful_way_reads_it() {
-        let mut zone = Zone::named("America/New_York").expect("a zone everyone has");
+        let mut zone = ZoneWalk::named("America/New_York").expect("a zone everyone has");
         for text in
             ["2026-03-08T02:30:00", "2026-11-01T01:30:00", "2026-11-01T00:00:00", "2026-11-02T00:00:00"]
         {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{interval_of, interval_word, refusal, symbol};
-use crate::text::{Cells, Exact, Zone, without_mark};
+use crate::text::{Cells, Exact, ZoneWalk, without_mark};
 use crate::{HttpResponse, Rejection};
 
 #[derive(Deserialize)]
@@ -187,12 +187,12 @@ impl Chart<'_> {
         symbol::agree(asked, &self.meta.symbol, self.meta.exchange_name.as_deref())
     }
 
-    fn zone(&self) -> Result<Zone, Rejection> {
+    fn zone(&self) -> Result<ZoneWalk, Rejection> {
         let meta = &self.meta;
         meta.exchange_timezone_name
             .as_deref()
-            .and_then(Zone::named)
-            .or_else(|| Zone::fixed(meta.gmtoffset?))
+            .and_then(ZoneWalk::named)
+            .or_else(|| ZoneWalk::fixed(meta.gmtoffset?))
             .ok_or(Rejection::unreadable("the exchange's time zone"))
     }
 

@@ -62,6 +62,7 @@ pub(super) fn check(series: &BarSeries, entry: &Entry, key: &str, expected: &Val
         "newest_bar_is_partial" => {
             Verdict::OutOfScope("the payload does not show it: the gateway compares with the calendar")
         }
+        "afterHours" => Verdict::OutOfScope("a price after the session, which no bar of the session holds"),
         "has_extended_hours" => Verdict::OutOfScope("the calendar tells which bars lie outside the session"),
         "dividends" | "splits" => actions(&series.actions, key, expected),
         "dividend_rows" | "last_dividends" => dividend_rows(&series.actions, expected),
@@ -101,25 +102,34 @@ fn of_bar(series: &BarSeries, entry: &Entry, key: &str, expected: &Value) -> Ver
         ("newest_", bars.last()),
     ] {
         if let Some(name) = key.strip_prefix(prefix) {
-            return field(series, bar, name, expected);
+            return field(series, entry, bar, name, expected);
         }
         if key == prefix.trim_end_matches('_') {
-            return field(series, bar, "datetime", expected);
+            return field(series, entry, bar, "datetime", expected);
         }
     }
     if let Some((name, date)) = key.split_once('_')
         && let Ok(date) = date.replace('_', "-").parse::<domain::Date>()
     {
         let bar = bars.iter().find(|bar| bar.trading_date == Some(date));
-        return field(series, bar, name, expected);
+        return field(series, entry, bar, name, expected);
     }
     match bars.as_slice() {
-        [only] => field(series, Some(only), key, expected),
+        [only] => field(series, entry, Some(only), key, expected),
         _ => Verdict::Unmapped,
     }
 }
 
-fn field(series: &BarSeries, bar: Option<&Bar>, name: &str, expected: &Value) -> Verdict {
+/// Where the vendor stamps a day at its close, the codec moves it to its start: turned back here, to the
+/// stamp the manifest tells.
+fn as_stamped(bar: &Bar, entry: &Entry) -> Instant {
+    let is_stamped_at_close = ["/v2/aggs/ticker/{ticker}/prev", "/v2/aggs/grouped/"]
+        .iter()
+        .any(|endpoint| entry.endpoint.starts_with(endpoint));
+    if is_stamped_at_close { bar.start + std::time::Duration::from_secs(16 * 3600) } else { bar.start }
+}
+
+fn field(series: &BarSeries, entry: &Entry, bar: Option<&Bar>, name: &str, expected: &Value) -> Verdict {
     let price = |of: fn(&Bar) -> Option<Price>| compare::price(bar.and_then(of), expected);
     match name {
         "open" => price(|bar| bar.open),
@@ -131,7 +141,7 @@ fn field(series: &BarSeries, bar: Option<&Bar>, name: &str, expected: &Value) ->
         "trades" => {
             compare::size(bar.and_then(|bar| bar.trade_count).map(|count| Size::new(count.into())), expected)
         }
-        "ts_utc" => compare::instant(bar.map(|bar| bar.start), expected),
+        "ts_utc" => compare::instant(bar.map(|bar| as_stamped(bar, entry)), expected),
         "date" | "datetime" | "from" => {
             let length = expected.as_str().map_or(0, str::len);
             let found = bar.and_then(|bar| local(series, bar));
