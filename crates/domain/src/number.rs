@@ -109,7 +109,8 @@ impl Price {
     /// 127.58000183105469. A price that is no single-precision number is kept as it is.
     #[must_use]
     pub fn shortest_f32(self) -> Price {
-        let wide = self.to_f64();
+        // Through text: a decimal divided as a float may miss its nearest double.
+        let Ok(wide) = self.0.to_string().parse::<f64>() else { return self };
         let narrow = wide as f32;
         if f64::from(narrow) == wide { parse_decimal(&narrow.to_string()).map_or(self, Price) } else { self }
     }
