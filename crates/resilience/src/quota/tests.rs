@@ -221,6 +221,17 @@ fn large_windows_counted_in_grains_stay_exact_from_above_and_lose_little() {
 }
 
 #[test]
+fn a_grain_counts_until_its_last_grant_has_left_the_window() {
+    let limits = [sliding(12_000, MINUTE)];
+    let bare = Settings { margin: NANO, capacity: Some(u32::MAX), ..settings(&limits, Pace::Burst) };
+    let mut quota = Quota::new(bare);
+    let _early = quota.try_take(6_000, noon()).expect("all is free");
+    let _late = quota.try_take(6_000, noon() + Duration::from_millis(900)).expect("half is free");
+    let refused = quota.check(1, noon() + MINUTE + SECOND / 2).expect_err("the second half is in the window");
+    assert_eq!(refused.retry_at, noon() + Duration::from_millis(60_900) + NANO);
+}
+
+#[test]
 fn a_day_limit_behind_a_minute_limit_is_spent_to_the_last_permit() {
     let start = at("2026-01-14T05:00:10Z");
     let mut both = quota(&[sliding(5, MINUTE), day(25)], Pace::Burst);
