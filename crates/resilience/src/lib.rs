@@ -2,6 +2,8 @@
 
 pub mod priority;
 pub mod quota;
+pub mod circuit_breaker;
 
+pub use circuit_breaker::CircuitBreaker;
 pub use priority::Priority;
 pub use quota::Quota;
