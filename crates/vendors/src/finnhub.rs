@@ -1,10 +1,37 @@
-//! Finnhub.
+//! Finnhub, REST. Numbers are JSON numbers, times seconds since 1970 unless a row below says otherwise.
+//! Source: vendor swagger and `https://finnhub.io/docs/api`, read 2026-10-15.
+//!
+//! Quirks, each with a test in this folder:
+//!
+//! | quirk | where |
+//! | --- | --- |
+//! | an unknown symbol is 200 with zeros for a quote, `no_data` for bars, `[]` for lists | `quotes`, `candles` |
+//! | errors are `{"error": "text"}`; the status decides, except under 200 | `wording` |
+//! | 401 for a listing outside the plan is no bad key | `wording` |
+//! | a full window is told by `x-ratelimit-remaining` and `x-ratelimit-reset` (seconds) | `wording` |
+//! | a quote's `t` is its last trade, in seconds; bid and ask have theirs in milliseconds | `quotes` |
+//! | bars are parallel arrays, oldest first | `candles` |
+//! | daily bars are stamped midnight New York, the open, or midnight UTC: the date is derived | `candles` |
+//! | daily bars are adjusted for splits, bars within the day are not | `candles` |
+//! | trades come in pages of a day, with `skip`, `count` and `total`, milliseconds | `trades` |
+//! | the list of symbols is a redirect to a signed file on another host | this file |
+//! | `isOpen` is false before and after hours, `session` tells which | `lists` |
 
-use domain::{Instant, VendorId};
+mod candles;
+mod lists;
+mod quotes;
+mod request;
+mod trades;
+mod wording;
 
+use std::time::Duration;
+
+use domain::{Adjustment, Instant, Interval, VendorId};
+
+use crate::codec::Session;
 use crate::{
-    Ask, Codec, Data, Decoded, HttpRequest, HttpResponse, KeySlot, Profile, Question, Rejection, Status,
-    VendorClass,
+    Ask, Codec, Data, Decoded, HttpRequest, HttpResponse, KeySlot, Offer, Profile, Question, Rejection,
+    Status, VendorClass,
 };
 
 /// The dialect of Finnhub.
@@ -13,13 +40,36 @@ pub struct Finnhub;
 static PROFILE: Profile = Profile {
     id: VendorId("finnhub"),
     aliases: &[],
-    class: VendorClass::EquityDelayed,
+    class: VendorClass::EquityRealtime,
     status: Status::Active,
-    base_urls: &[],
-    key: KeySlot::None,
-    key_variables: &[],
-    offers: &[],
-    quota_zone: "America/New_York",
+    base_urls: &["https://finnhub.io/api/v1"],
+    key: KeySlot::Query("token"),
+    key_variables: &["FINNHUB_API_KEY"],
+    offers: &[
+        Offer::Quotes { bid_ask: true, batch: 1 },
+        Offer::Bars {
+            intervals: &[
+                Interval::M1,
+                Interval::M5,
+                Interval::M15,
+                Interval::M30,
+                Interval::H1,
+                Interval::D1,
+                Interval::W1,
+                Interval::Mo1,
+            ],
+            // There is no choice: the reply says which it is.
+            adjustments: &[Adjustment::Split],
+        },
+        Offer::Trades,
+        Offer::Splits,
+        Offer::Dividends,
+        Offer::News,
+        Offer::Search,
+        Offer::Symbols,
+        Offer::MarketStatus,
+    ],
+    quota_zone: "UTC",
     feed: "finnhub",
 };
 
@@ -29,33 +79,98 @@ impl Codec for Finnhub {
     }
 
     fn plans(&self) -> &'static str {
-        ""
+        include_str!("../plans/finnhub.yaml")
     }
 
-    fn encode_request(&self, _ask: &Ask<'_>) -> Result<HttpRequest, Rejection> {
-        Err(Rejection::Unsupported)
+    fn encode_request(&self, ask: &Ask<'_>) -> Result<HttpRequest, Rejection> {
+        request::encode(ask.question)
+    }
+
+    fn longest_range(&self, interval: Interval) -> Option<Duration> {
+        interval.is_intraday().then_some(Duration::from_secs(30 * 86_400))
     }
 
     fn decode_response(
         &self,
-        _ask: &Ask<'_>,
-        _sent: &HttpRequest,
-        _response: &HttpResponse,
+        ask: &Ask<'_>,
+        sent: &HttpRequest,
+        response: &HttpResponse,
     ) -> Result<Decoded, Rejection> {
-        Err(Rejection::Unsupported)
+        if matches!(ask.question, Question::Symbols)
+            && let Some(request) = redirected(sent, response)
+        {
+            return Ok(Decoded::AskNext { learned: Session::default(), request });
+        }
+        if response.status != 200 {
+            return Err(wording::refusal(sent, response, ask.now));
+        }
+        let body = crate::text::without_mark(&response.body);
+        wording::check(body)?;
+        match ask.question {
+            Question::Quotes { instruments, bid_ask } => match instruments.as_slice() {
+                [one] if *bid_ask => quotes::decode_bid_ask(one, body),
+                [one] => quotes::decode(one, body),
+                _ => Err(Rejection::Unsupported),
+            },
+            Question::Bars { instrument, interval, .. } => candles::decode(instrument, *interval, body),
+            Question::Trades { instrument, range, limit } => {
+                return trades::decode(instrument, *range, *limit, sent, body);
+            }
+            Question::Splits { instrument, .. } => lists::decode_splits(instrument, body),
+            Question::Dividends { instrument, .. } => lists::decode_dividends(instrument, body),
+            Question::News { .. } => lists::decode_news(body),
+            Question::Search { .. } => lists::decode_search(body),
+            Question::Symbols => lists::decode_symbols(body),
+            Question::MarketStatus => lists::decode_market_status(body),
+        }
+        .map(Decoded::Whole)
     }
 
-    fn decode_request(&self, _request: &HttpRequest) -> Result<Question, Rejection> {
-        Err(Rejection::Unsupported)
+    fn decode_request(&self, request: &HttpRequest) -> Result<Question, Rejection> {
+        request::decode(request)
     }
 
     fn encode_response(
         &self,
-        _request: &HttpRequest,
+        request: &HttpRequest,
         _question: Option<&Question>,
-        _outcome: &Result<Data, Rejection>,
-        _now: Instant,
+        outcome: &Result<Data, Rejection>,
+        now: Instant,
     ) -> HttpResponse {
-        HttpResponse::text(500, "")
+        let path = request.path.trim_end_matches('/');
+        let body = match outcome {
+            Err(rejection) => return wording::encode(rejection, path, now),
+            Ok(Data::Quotes(rows)) => match rows.first().map(|quoted| &quoted.quote) {
+                Some(Ok(quote)) if path == "/stock/bidask" => quotes::encode_bid_ask(quote),
+                Some(Ok(quote)) => quotes::encode(quote),
+                Some(Err(rejection)) => return wording::encode(rejection, path, now),
+                None => return wording::encode(&Rejection::UnknownSymbol, path, now),
+            },
+            Ok(Data::Bars(series)) => candles::encode(series),
+            Ok(Data::Trades(id, rows)) => trades::encode(id, rows, request),
+            Ok(Data::Actions(rows)) => lists::encode_actions(rows),
+            Ok(Data::News(rows)) => lists::encode_news(rows),
+            Ok(Data::Instruments(rows)) => lists::encode_instruments(rows, path),
+            Ok(Data::MarketStatus(rows)) => lists::encode_market_status(rows, now),
+            Ok(Data::ManyBars(_)) => return wording::encode(&Rejection::Unsupported, path, now),
+        };
+        wording::counted(HttpResponse::json(200, body), 59, now)
     }
 }
+
+/// Where the list of symbols is, if the reply only points at it: a file on another host, which must not see
+/// the key.
+fn redirected(sent: &HttpRequest, response: &HttpResponse) -> Option<HttpRequest> {
+    let location = response.header("location")?;
+    let is_first = !sent.path.contains("://");
+    if !matches!(response.status, 301..=303 | 307 | 308) || !location.starts_with("https://") || !is_first {
+        return None;
+    }
+    let mut request = HttpRequest::from_target(location);
+    let host = location.get(..location.find(request.path.as_str())?)?;
+    request.path = format!("{host}{}", request.path);
+    Some(request)
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ pub mod reading;
 
 mod json;
 mod text;
+mod field;
 
 pub mod alpha_vantage;
 pub mod finnhub;

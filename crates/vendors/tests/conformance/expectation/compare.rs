@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::Verdict;
 
-/// Relative and absolute tolerance for prices that vendors print as widened floats.
-const TOLERANCE: f64 = 1e-6;
+/// Relative tolerance for what the manifest prints as a float: far below a vendor's last digit.
+const TOLERANCE: f64 = 1e-9;
 
 fn verdict(holds: bool, found: impl std::fmt::Debug) -> Verdict {
     if holds { Verdict::Holds } else { Verdict::Differs(format!("{found:?}")) }
@@ -19,7 +19,7 @@ pub(super) fn number_in(expected: &Value) -> Option<f64> {
 
 fn number(found: Option<f64>, expected: &Value) -> Verdict {
     let holds = match (found, number_in(expected)) {
-        (Some(found), Some(number)) => (found - number).abs() <= TOLERANCE * number.abs().max(1.0),
+        (Some(found), Some(number)) => (found - number).abs() <= TOLERANCE * number.abs(),
         (None, None) => expected.is_null(),
         _ => false,
     };
