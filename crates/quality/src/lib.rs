@@ -3,9 +3,18 @@
 pub mod finding;
 pub mod validation;
 pub mod adjustment;
+pub mod cross_check;
+pub mod grade;
 
 mod float;
 
 pub use adjustment::{CannotConvert, Conversion, Record, convert};
-pub use finding::{Expected, Fact, Field, Finding, Rule, Severity, Verdict};
-pub use validation::{BarContext, Bounds, History, Judged, QuoteContext, validate_bars, validate_quote};
+pub use cross_check::{Agreement, CrossCheck, Tolerance, Voice, compare};
+pub use finding::{Aspect, Bypass, Expected, Fact, Field, Finding, Rule, Severity, Verdict};
+pub use grade::{
+    Cap, Checks, Completeness, Evidence, Grade, Kind, Letter, Market, Score, Settings, Timing, VolumeState,
+    grade,
+};
+pub use validation::{
+    BarContext, Bounds, Coverage, History, Judged, QuoteContext, validate_bars, validate_quote,
+};

@@ -9,6 +9,7 @@ mod quote;
 mod row;
 
 pub use bars::{Judged, validate_bars};
+pub(crate) use context::has_volume;
 pub use context::{BarContext, Bounds, QuoteContext};
 pub use gaps::Coverage;
 pub use history::History;

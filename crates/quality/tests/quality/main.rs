@@ -3,3 +3,4 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its data should stop there")]
 
 mod recorded;
+mod scenarios;
