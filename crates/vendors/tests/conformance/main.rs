@@ -1,5 +1,6 @@
 //! What every vendor in `vendors::ALL` keeps, with nothing written for it but its own file.
 
+mod alterations;
 mod expectation;
 mod fixtures;
 mod manifest;
