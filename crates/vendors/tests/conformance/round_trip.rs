@@ -349,9 +349,10 @@ fn is_same_bar(interval: Interval, a: &Bar, b: &Bar) -> bool {
     same_window && is_near(a.prices(), b.prices()) && a.volume == b.volume
 }
 
-/// Whether prices are the same to the seven digits of a 32-bit float, in which some vendors keep bars.
+/// Whether prices are the same, or exactly what a 32-bit float makes of them, in which some vendors keep bars.
 fn is_near(a: Option<[Price; 4]>, b: Option<[Price; 4]>) -> bool {
-    let near = |(a, b): (&Price, &Price)| (a.to_f64() - b.to_f64()).abs() <= a.to_f64().abs() * 6e-8;
+    let widened = |price: &Price| Price::from_f64(f64::from(price.to_f64() as f32));
+    let near = |(a, b): (&Price, &Price)| a == b || widened(a) == Some(*b);
     match (a, b) {
         (Some(a), Some(b)) => a.iter().zip(&b).all(near),
         (a, b) => a == b,
