@@ -2,8 +2,15 @@
 
 pub mod priority;
 pub mod quota;
+pub mod line;
 pub mod circuit_breaker;
+pub mod latency;
+pub mod hedge;
+pub mod backoff;
 
+pub use backoff::Backoff;
 pub use circuit_breaker::CircuitBreaker;
+pub use hedge::Hedge;
+pub use line::Line;
 pub use priority::Priority;
 pub use quota::Quota;
