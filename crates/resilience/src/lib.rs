@@ -2,14 +2,18 @@
 
 pub mod priority;
 pub mod quota;
+pub mod forecast;
 pub mod line;
 pub mod circuit_breaker;
 pub mod latency;
 pub mod hedge;
 pub mod backoff;
+pub mod freshness;
 
 pub use backoff::Backoff;
 pub use circuit_breaker::CircuitBreaker;
+pub use forecast::Forecast;
+pub use freshness::Freshness;
 pub use hedge::Hedge;
 pub use line::Line;
 pub use priority::Priority;

@@ -156,7 +156,7 @@ impl Watch {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn only_the_transitions_of_the_table_happen_and_each_is_told_once(acts in acts(), failures in 1_u32..8) {

@@ -63,7 +63,7 @@ fn every_decision_equals_that_of_the_naive_reference() {
         let mut now = noon();
         let mut reference = Reference::new(&limits, now);
         let (mut granted, mut refused) = (0, 0);
-        for step in 0..8_000 {
+        for step in 0..4_000 {
             let cost = if draws.one_in(5) { 2.min(limits[0].0) } else { 1 };
             let expected = reference.try_take(cost, now);
             let answer = quota.try_take(cost, now);
