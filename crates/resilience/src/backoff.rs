@@ -89,6 +89,7 @@ mod tests {
     //! RTY-1.
 
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     use super::*;
 
@@ -118,6 +119,12 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig {
+            rng_seed: RngSeed::Fixed(1),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
         #[test]
         fn no_wait_is_above_the_cap_and_no_ceiling_shrinks(
             first_ms in 0_u64..100_000, factor in -2.0_f64..10.0, cap_ms in 0_u64..100_000,

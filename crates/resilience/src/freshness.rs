@@ -187,6 +187,7 @@ mod tests {
     //! CCH-2, CCH-4, CCH-5.
 
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     use super::*;
 
@@ -288,6 +289,12 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig {
+            rng_seed: RngSeed::Fixed(1),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
         #[test]
         fn nothing_is_served_beyond_its_ceiling(
             ttl_ms in 0_u64..1_000_000, draw in any::<f64>(), age_ms in 0_u64..3_000_000,
