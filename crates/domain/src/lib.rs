@@ -24,7 +24,7 @@ pub use action::{ActionKind, CorporateAction};
 pub use bar::{Bar, BarSeries};
 pub use basis::{Adjustment, Anchor, Basis, Delivery, Denomination, Session, Unit};
 pub use book::{Level, OrderBook};
-pub use calendar::{Calendar, Calendars, TradingSession};
+pub use calendar::{Calendar, CalendarError, Calendars, TradingSession};
 pub use code::{Currency, VendorId, Venue};
 pub use directory::{Directory, SymbolError};
 pub use instrument::{Instrument, InstrumentKind, TickTable};

@@ -144,6 +144,16 @@ pub fn is_known_venue(code: &str) -> bool {
             || SUFFIXES.iter().any(|(_, venue)| venue.as_str() == code))
 }
 
+/// The venues of the United States' consolidated market, `US` among them.
+pub fn united_states() -> impl Iterator<Item = Venue> {
+    UNITED_STATES.iter().map(|code| Venue::literal(code))
+}
+
+/// Venues where coins trade around the clock, `CRYPTO` among them.
+pub fn crypto_venues() -> impl Iterator<Item = Venue> {
+    CRYPTO.iter().map(|code| Venue::literal(code))
+}
+
 /// Whether a venue belongs to the United States' consolidated market.
 pub fn is_united_states(venue: Venue) -> bool {
     UNITED_STATES.contains(&venue.as_str())
