@@ -1,2 +1,105 @@
-//! xtask
-fn main() {}
+//! The project's own commands: check, test, docs, long, new vendor.
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a build tool talks to its terminal and environment"
+)]
+
+mod arrows;
+mod components;
+mod new_vendor;
+mod run;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Market Data Agent's own commands")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Format, lints, arrows, tests; of one crate in seconds
+    Check {
+        /// Only this crate
+        #[arg(short, long)]
+        package: Option<String>,
+    },
+    /// Everything CI runs
+    Test,
+    /// Writes the generated pages of docs/reference
+    Docs,
+    /// What takes hours: long fuzzing, benches with their ratios
+    Long,
+    /// Writes the skeleton of something we add often
+    New {
+        #[command(subcommand)]
+        what: NewThing,
+    },
+}
+
+#[derive(Subcommand)]
+enum NewThing {
+    /// A vendor: its codec, plans and examples
+    Vendor {
+        /// Its id: lower case, digits and underscores
+        id: String,
+    },
+}
+
+fn main() -> ExitCode {
+    match carry_out(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(command: Command) -> Result<()> {
+    match command {
+        Command::Check { package: Some(package) } => check_crate(&package),
+        Command::Check { package: None } => {
+            quick()?;
+            tests()
+        }
+        Command::Test => {
+            components::ensure()?;
+            quick()?;
+            run::cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"])?;
+            components::short_fuzz()?;
+            components::report();
+            tests()
+        }
+        Command::Docs => {
+            run::with_env("UPDATE_DOCS", "1", &["test", "-q", "-p", "mda", "--test", "mda", "reference"])
+        }
+        Command::Long => components::long(),
+        Command::New { what: NewThing::Vendor { id } } => new_vendor::write(&id),
+    }
+}
+
+/// Format, arrows and lints of everything.
+fn quick() -> Result<()> {
+    run::cargo(&["fmt", "--all", "--check"])?;
+    arrows::check()?;
+    run::cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+}
+
+/// All tests. Last, so that the runner's own summary ends the output.
+fn tests() -> Result<()> {
+    run::cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])
+}
+
+fn check_crate(package: &str) -> Result<()> {
+    run::cargo(&["fmt", "-p", package, "--check"])?;
+    arrows::check()?;
+    run::cargo(&["clippy", "-p", package, "--all-targets", "--", "-D", "warnings"])?;
+    run::cargo(&["nextest", "run", "-p", package, "--no-fail-fast"])
+}

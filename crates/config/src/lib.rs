@@ -1,1 +1,11 @@
-//! config
+//! Text to checked settings: layers of YAML or JSON, every problem reported at once, nothing guessed.
+
+pub mod problem;
+pub mod text;
+pub mod layers;
+pub mod reader;
+pub mod plans;
+pub mod configuration;
+
+pub use configuration::{Configuration, Flags, load};
+pub use problem::{Problem, Problems};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Adjustment, CorporateAction, Date, Denomination, Instant, InstrumentId, Interval, Price, Quote, Range, Size,
+    Adjustment, CorporateAction, Date, Denomination, Instant, InstrumentId, Interval, Price, Quote, Range,
+    Size,
 };
 
 /// Open, high, low, close and volume over one window. A price the vendor left out is `None`.

@@ -1,8 +1,13 @@
-//! What the gateway says: attempts, decision records, failures.
+//! What the gateway says: answers, refusals, and the record of how it came to them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use domain::{Instant, VendorId};
+use domain::{Basis, Delivery, Instant, InstrumentId, Range, VendorId};
+use quality::{Evidence, Finding, Grade};
+use vendors::{Blame, Data, Rejection};
+
+use crate::seams::TransportError;
 
 use crate::request::RequestId;
 
@@ -191,4 +196,275 @@ pub struct Failure {
     pub micros: u64,
     /// What was wrong, for people; no secrets.
     pub detail: String,
+}
+
+/// One answer, as it was made; what depends on the moment of serving is in [`Served`].
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The data, of one instrument where the question names one.
+    pub data: Data,
+    /// Who gave it: one vendor, or several with a declared seam; the main one first.
+    pub vendors: Vec<VendorId>,
+    /// Whether any of it comes from a simulation.
+    pub simulated: bool,
+    /// What the numbers mean.
+    pub basis: Basis,
+    /// What freshness the vendor promises.
+    pub delivery: Delivery,
+    /// When the newest datum happened; `None` if nobody says.
+    pub event_time: Option<Instant>,
+    /// When it was received, the newest part if there are several.
+    pub received_at: Instant,
+    /// Whether every row of it is committed to the store.
+    pub stored: bool,
+    /// Which part of the asked range it covers; `None` where nothing has a range.
+    pub coverage: Option<Coverage>,
+    /// What validation saw.
+    pub findings: Vec<Finding>,
+    /// What the grade is made of, the moment of serving aside.
+    pub evidence: Evidence,
+    /// What the grade of each row is made of, for a series.
+    pub rows: Option<RowEvidence>,
+    /// What the caller must know.
+    pub warnings: Vec<Warning>,
+    /// How it came about.
+    pub decision: Arc<Decision>,
+    /// Requests counted against quotas, as `vendor.window`.
+    pub quota: Vec<(String, u32)>,
+    /// How long it stays fresh in memory.
+    pub ttl: Duration,
+    /// Fresh until then.
+    pub fresh_until: Instant,
+    /// Served as stale until then at most.
+    pub stale_until: Instant,
+}
+
+impl Answer {
+    /// The instrument it is about, if it is about one.
+    pub fn instrument(&self) -> Option<&InstrumentId> {
+        match &self.data {
+            Data::Quotes(rows) => rows.first().map(|row| &row.instrument),
+            Data::Bars(series) => Some(&series.instrument),
+            Data::Trades(instrument, _) => Some(instrument),
+            _ => None,
+        }
+    }
+
+    /// The vendor that gave it; of several, the main one.
+    pub fn vendor(&self) -> Option<VendorId> {
+        self.vendors.first().copied()
+    }
+}
+
+/// What the grades of a series' rows are made of.
+#[derive(Clone, Debug)]
+pub struct RowEvidence {
+    /// A row with nothing against it.
+    pub clean: Evidence,
+    /// Rows with something against them, ascending by index.
+    pub flagged: Vec<(usize, Evidence)>,
+}
+
+/// Which part of the asked range is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Coverage {
+    /// What was asked.
+    pub requested: Range,
+    /// From the first row's start to the last row's end; `None` without rows.
+    pub returned: Option<Range>,
+    /// Stretches in which the calendar expects rows and none came.
+    pub gaps: Vec<Range>,
+    /// Whether all that the vendor has in the range is there.
+    pub complete: bool,
+}
+
+/// Something the caller must know about an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// Stable code: `NO_DATA`, `SEAM`, `STALE`, `AGGREGATED`, `CONVERTED`, `INCOMPLETE`, `PLAN_OUTDATED`.
+    pub code: &'static str,
+    /// What it means here.
+    pub detail: String,
+}
+
+impl Warning {
+    /// A warning.
+    pub fn new(code: &'static str, detail: impl Into<String>) -> Warning {
+        Warning { code, detail: detail.into() }
+    }
+}
+
+/// Where an answer came from at the moment of serving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CacheState {
+    /// From memory, fresh.
+    Hit,
+    /// From memory, past its time.
+    Stale,
+    /// From the store, no vendor asked.
+    Stored,
+    /// Another caller's flight brought it.
+    Coalesced,
+    /// A vendor was asked.
+    Miss,
+}
+
+impl CacheState {
+    /// The word used in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            CacheState::Hit => "hit",
+            CacheState::Stale => "stale",
+            CacheState::Stored => "stored",
+            CacheState::Coalesced => "coalesced",
+            CacheState::Miss => "miss",
+        }
+    }
+}
+
+/// An answer at the moment it is served.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// The answer.
+    pub answer: Arc<Answer>,
+    /// Where it came from.
+    pub cache: CacheState,
+    /// The moment.
+    pub now: Instant,
+    /// Its grade at that moment.
+    pub grade: Grade,
+}
+
+impl Served {
+    /// Age of the newest datum; `None` if nobody says when it happened.
+    pub fn age(&self) -> Option<Duration> {
+        self.answer.event_time.map(|at| self.now.since(at))
+    }
+}
+
+/// Why one vendor did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AttemptError {
+    /// The breaker refuses.
+    #[error("circuit breaker is {state}")]
+    BreakerOpen {
+        /// Its state.
+        state: &'static str,
+        /// When it lets the next one through.
+        until: Instant,
+    },
+    /// The quota is spent.
+    #[error("quota is spent until {until}")]
+    QuotaSpent {
+        /// When there is room again.
+        until: Instant,
+    },
+    /// No reply came.
+    #[error("transport failed")]
+    Transport(#[source] TransportError),
+    /// The vendor rejected.
+    #[error("vendor rejected the request")]
+    Rejected(#[source] Rejection),
+    /// The data cannot be used: its word.
+    #[error("data cannot be used: {0}")]
+    Unfit(&'static str),
+    /// The caller's time was over.
+    #[error("deadline has passed")]
+    Deadline,
+}
+
+impl AttemptError {
+    /// Who must change for the request to succeed.
+    pub fn blame(&self) -> Blame {
+        match self {
+            AttemptError::BreakerOpen { .. } | AttemptError::Transport(_) | AttemptError::Unfit(_) => {
+                Blame::Vendor
+            }
+            AttemptError::QuotaSpent { .. } | AttemptError::Deadline => Blame::Ourselves,
+            AttemptError::Rejected(rejection) => rejection.blame(),
+        }
+    }
+
+    /// The stable word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            AttemptError::BreakerOpen { .. } => "breaker",
+            AttemptError::QuotaSpent { .. } => "quota",
+            AttemptError::Transport(error) => Outcome::from(*error).as_str(),
+            AttemptError::Rejected(rejection) => rejection.class(),
+            AttemptError::Unfit(why) => why,
+            AttemptError::Deadline => "deadline",
+        }
+    }
+
+    /// When the vendor may be asked again, if that is known.
+    pub fn retry_at(&self) -> Option<Instant> {
+        match self {
+            AttemptError::BreakerOpen { until, .. } | AttemptError::QuotaSpent { until } => Some(*until),
+            AttemptError::Rejected(Rejection::QuotaSpent { resets, .. }) => *resets,
+            AttemptError::Rejected(Rejection::Banned { until }) => *until,
+            _ => None,
+        }
+    }
+}
+
+impl From<TransportError> for Outcome {
+    fn from(error: TransportError) -> Outcome {
+        match error {
+            TransportError::Connect => Outcome::ConnectFailed,
+            TransportError::Timeout => Outcome::TimedOut,
+            TransportError::Cut => Outcome::Cut,
+            TransportError::TooLarge => Outcome::TooLarge,
+        }
+    }
+}
+
+/// Why a request has no answer, with its record.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{why}")]
+pub struct Unanswered {
+    /// Why.
+    pub why: Why,
+    /// How that came about.
+    pub decision: Arc<Decision>,
+}
+
+/// Why a request has no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Why {
+    /// Every vendor that could be asked says there is no such symbol.
+    #[error("no vendor knows the symbol")]
+    UnknownSymbol,
+    /// No enabled vendor offers this.
+    #[error("no enabled vendor offers this: {detail}")]
+    Unsupported {
+        /// What is missing, and what would be right.
+        detail: String,
+    },
+    /// Vendors offer this, and none can be asked now.
+    #[error("no vendor can be asked at present")]
+    NoHealthyVendor {
+        /// When one may be asked again, if that is known.
+        retry_at: Option<Instant>,
+    },
+    /// Vendors were asked and failed.
+    #[error("every vendor that was asked failed")]
+    BadUpstream,
+    /// The deadline passed first.
+    #[error("no vendor answered before the deadline")]
+    Deadline,
+    /// A constraint of the caller, or the asked basis, cannot be met.
+    #[error("constraint cannot be met: {detail}")]
+    ConstraintUnmet {
+        /// Which, and what is available.
+        detail: String,
+        /// The best there is.
+        best: Option<Box<Served>>,
+    },
+    /// The vendors find fault with the request.
+    #[error("vendors find the request malformed")]
+    CallersMistake,
+    /// Our own bug; the flight panicked.
+    #[error("internal error")]
+    Internal,
 }

@@ -1,11 +1,39 @@
 //! The life of a request, and the seams to the world. No socket, file or clock in here.
 
+pub mod pipeline;
+pub mod gateway;
 pub mod seams;
 pub mod request;
 pub mod answer;
+pub mod settings;
+pub mod router;
+pub mod walk;
+pub mod verdict;
+pub mod consequence;
+pub mod upstream;
+pub mod limiter;
+pub mod health;
+pub mod cache;
+pub mod flight_key;
+pub mod flights;
+pub mod history;
+pub mod actions;
+pub mod aggregate;
+pub mod normalise;
+pub mod judge;
+pub mod voices;
 pub mod series;
+pub mod scribe;
+pub mod recall;
+pub mod trail;
+pub mod words;
 
-pub use answer::{Attempt, Candidate, Decision, Outcome, Skipped};
-pub use request::{Failover, Policy, Priority, RequestId, StaleAllowance, Strategy};
+pub use answer::{
+    Answer, Attempt, CacheState, Candidate, Decision, Failure, Outcome, Served, Skipped, Unanswered, Warning,
+    Why,
+};
+pub use gateway::{Gateway, Seams};
+pub use request::{Failover, Policy, Priority, Request, RequestId, StaleAllowance, Strategy};
 pub use seams::{Address, Clock, Entropy, Pending, Store, StoreError, Transport, TransportError};
 pub use series::{LearnedAction, NewBars, SeriesKey, StoredActions, StoredBar, StoredQuote, StoredSeries};
+pub use settings::{Settings, UpstreamSettings};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::{Adjustment, Anchor, Instant, Price, VendorId};
 use quality::Letter;
+pub use resilience::Priority;
 use vendors::Question;
 
 /// Id of a request: ours, or the caller's own text.
@@ -21,39 +22,6 @@ impl fmt::Display for RequestId {
 impl fmt::Debug for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// How much a request matters when something is scarce.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum Priority {
-    /// First.
-    Critical,
-    /// Before normal.
-    High,
-    /// The default.
-    #[default]
-    Normal,
-    /// May wait.
-    Low,
-    /// Background work.
-    Batch,
-}
-
-impl Priority {
-    /// All, first to last.
-    pub const ALL: [Priority; 5] =
-        [Priority::Critical, Priority::High, Priority::Normal, Priority::Low, Priority::Batch];
-
-    /// The policy word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Priority::Critical => "critical",
-            Priority::High => "high",
-            Priority::Normal => "normal",
-            Priority::Low => "low",
-            Priority::Batch => "batch",
-        }
     }
 }
 
@@ -192,4 +160,39 @@ pub struct Request {
     pub policy: Policy,
     /// When it reached us.
     pub received_at: Instant,
+}
+
+/// The policy words that differ from their defaults: `vendors=a,b stale=forbid`.
+pub fn describe_policy(policy: &Policy) -> String {
+    let mut words = Vec::new();
+    let mut say = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            words.push(format!("{name}={value}"));
+        }
+    };
+    let chain: Vec<&str> = policy.vendors.iter().map(|vendor| vendor.as_str()).collect();
+    say("vendors", (!chain.is_empty()).then(|| chain.join(",")));
+    say("failover", (policy.failover != Failover::default()).then(|| policy.failover.as_str().into()));
+    say("strategy", policy.strategy.map(|s| s.as_str().into()));
+    say("min_grade", policy.min_grade.map(|grade| grade.to_string()));
+    say("max_age", policy.max_age.map(|age| format!("{}ms", age.as_millis())));
+    say("max_cost", policy.max_cost.map(|cost| cost.to_string()));
+    say("deadline", policy.deadline.map(|span| format!("{}ms", span.as_millis())));
+    say("stale", (policy.stale != StaleAllowance::default()).then(|| policy.stale.as_str().into()));
+    say("adjustment", policy.adjustment.map(|a| a.as_str().into()));
+    say("anchor", policy.anchor.map(|a| a.as_str().into()));
+    say("asof", policy.asof.map(|at| at.to_string()));
+    say("priority", (policy.priority != Priority::default()).then(|| priority_word(policy.priority).into()));
+    words.join(" ")
+}
+
+/// The policy word of a priority.
+pub const fn priority_word(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Critical => "critical",
+        Priority::High => "high",
+        Priority::Normal => "normal",
+        Priority::Low => "low",
+        Priority::Batch => "batch",
+    }
 }

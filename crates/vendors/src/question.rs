@@ -168,9 +168,10 @@ impl Question {
             | Question::Splits { range, .. }
             | Question::Dividends { range, .. }
             | Question::News { range, .. } => Some(*range),
-            Question::Quotes { .. } | Question::Search { .. } | Question::Symbols | Question::MarketStatus => {
-                None
-            }
+            Question::Quotes { .. }
+            | Question::Search { .. }
+            | Question::Symbols
+            | Question::MarketStatus => None,
         }
     }
 }

@@ -1,0 +1,177 @@
+//! Vendors' plans: YAML text to checked data.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use domain::{Date, Delivery, Interval};
+use vendors::plan::{Limit, Per};
+use vendors::{Capability, Codec, Offer, Plan};
+
+use crate::layers;
+use crate::problem::Problems;
+use crate::reader::Reader;
+
+/// The plans of one vendor.
+#[derive(Clone, Debug)]
+pub struct Plans {
+    /// Name of the plan that holds unless another is chosen.
+    pub default: String,
+    /// All plans.
+    pub plans: Vec<Plan>,
+    /// Bound of one attempt unless configured: 5 s, more where the vendor is slow by nature (RTE-4).
+    pub timeout: Duration,
+}
+
+impl Plans {
+    /// A plan by name.
+    pub fn find(&self, name: &str) -> Option<&Plan> {
+        self.plans.iter().find(|plan| plan.name == name)
+    }
+
+    /// Names of all plans.
+    pub fn names(&self) -> Vec<&str> {
+        self.plans.iter().map(|plan| plan.name.as_str()).collect()
+    }
+}
+
+/// Reads the plans a codec ships.
+///
+/// # Errors
+/// Every problem in them.
+pub fn of(codec: &dyn Codec) -> Result<Plans, Problems> {
+    let problems = RefCell::new(Problems::default());
+    let name = format!("plans of {}", codec.profile().id);
+    let tree = layers::parse(&name, codec.plans(), &mut problems.borrow_mut());
+    let plans = {
+        let root = Reader::root(&tree, &problems);
+        let default = root.text("default").unwrap_or_default();
+        let section = root.section("plans");
+        let names = section.keys();
+        let plans: Vec<Plan> = names.iter().map(|name| plan(codec, name, &section.section(name))).collect();
+        if !plans.iter().any(|plan| plan.name == default) {
+            root.problem("default", format!("names no plan; there are {}", names.join(", ")));
+        }
+        let timeout = root.duration("timeout").unwrap_or(Duration::from_secs(5));
+        Plans { default, plans, timeout }
+    };
+    problems.into_inner().into_result().map(|()| plans)
+}
+
+fn plan(codec: &dyn Codec, name: &str, reader: &Reader<'_>) -> Plan {
+    let verified_on = reader.text("verified_on").and_then(|text| text.parse().ok()).unwrap_or_else(|| {
+        reader.problem("verified_on", "must be the date the plan was last checked, like 2026-10-15");
+        Date::constant(1970, 1, 1)
+    });
+    let delivery = reader.section("delivery");
+    let minutes = delivery.number("delay_minutes", 0.0, 10_000.0);
+    let delivery = match delivery.text("class").as_deref() {
+        Some("real_time") => Delivery::RealTime,
+        Some("delayed") => Delivery::Delayed(Duration::from_secs_f64(
+            60.0 * minutes.unwrap_or_else(|| {
+                delivery.problem("delay_minutes", "says how late a delayed plan is");
+                15.0
+            }),
+        )),
+        Some("end_of_day") => Delivery::EndOfDay,
+        _ => {
+            delivery.problem("class", "must be real_time, delayed or end_of_day");
+            Delivery::EndOfDay
+        }
+    };
+    let mut entitlements = Vec::new();
+    for word in reader.texts("entitlements").unwrap_or_default() {
+        match entitled(codec, &word) {
+            Some(more) => entitlements.extend(more),
+            None => {
+                reader.problem("entitlements", format!("`{word}` is no capability of {}", codec.profile().id))
+            }
+        }
+    }
+    // Where the page was read and what it costs are for people and for cost accounts.
+    let _ = reader.text("source");
+    let _ = reader.text("note");
+    Plan {
+        name: name.to_owned(),
+        verified_on,
+        limits: limits(reader, "limits").unwrap_or_default(),
+        entitlements,
+        delivery,
+        history: reader.count("history_days", 1, 100_000).map(|days| Duration::from_secs(days * 86_400)),
+        request_micros: reader.count("price_per_request_micros", 0, 1_000_000_000).unwrap_or(0),
+        monthly_usd: reader.count("price_per_month_usd", 0, 1_000_000).unwrap_or(0) as u32,
+    }
+}
+
+/// Reads a list of limits, `{count: 5, per: minute}`; the unit is mandatory (LIM-5).
+pub fn limits(reader: &Reader<'_>, key: &str) -> Option<Vec<Limit>> {
+    let sliding = |secs| Per::Sliding(Duration::from_secs(secs));
+    let words = [
+        ("second", sliding(1)),
+        ("minute", sliding(60)),
+        ("hour", sliding(3_600)),
+        ("day", Per::Day),
+        ("month", Per::Month),
+    ];
+    let mut limits = Vec::new();
+    for item in reader.sections(key)? {
+        let (count, per) = (item.count("count", 1, u64::from(u32::MAX)), item.word("per", &words));
+        match (count, per) {
+            (Some(count), Some(per)) => limits.push(Limit { count: count as u32, per }),
+            (None, _) if !item.has("count") => item.problem("count", "says how many requests are allowed"),
+            (_, None) if !item.has("per") => {
+                item.problem("per", "is missing: second, minute, hour, day or month");
+            }
+            _ => {}
+        }
+    }
+    Some(limits)
+}
+
+/// Capabilities a word stands for: `quote`, `bars` (every interval offered), `bars:1d,1w`.
+fn entitled(codec: &dyn Codec, word: &str) -> Option<Vec<Capability>> {
+    let profile = codec.profile();
+    let (name, intervals) = word.split_once(':').map_or((word, None), |(name, list)| (name, Some(list)));
+    if name == "bars" {
+        let offered: Vec<Interval> = profile.offers.iter().find_map(|offer| match offer {
+            Offer::Bars { intervals, .. } => Some(intervals.to_vec()),
+            _ => None,
+        })?;
+        let Some(list) = intervals else { return Some(offered.into_iter().map(Capability::Bars).collect()) };
+        return list
+            .split(',')
+            .map(|text| Interval::parse(text).ok().filter(|i| offered.contains(i)).map(Capability::Bars))
+            .collect();
+    }
+    let capability = Capability::all().find(|c| c.as_str() == name && !matches!(c, Capability::Bars(_)))?;
+    profile.offers(capability).then(|| vec![capability])
+}
+
+#[cfg(test)]
+mod tests {
+    // SRC-3.
+    use super::*;
+
+    #[test]
+    fn every_vendor_ships_plans_that_can_be_read() {
+        for codec in vendors::ALL {
+            let plans = of(*codec).unwrap_or_else(|problems| panic!("{problems}"));
+            assert!(plans.find(&plans.default).is_some());
+        }
+    }
+
+    #[test]
+    fn the_shipped_limits_are_those_of_the_requirements() {
+        let limits = |vendor: &str, plan: &str| {
+            let plans = of(vendors::find(vendor).unwrap()).unwrap();
+            let plan = plans.find(plan).unwrap_or_else(|| panic!("{vendor} has no plan {plan}")).clone();
+            plan.limits.iter().map(|l| format!("{}/{:?}", l.count, l.per)).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(limits("yahoo", "public"), "120/Sliding(3600s)");
+        assert_eq!(limits("alpha_vantage", "free"), "5/Sliding(60s) 25/Day");
+        assert_eq!(limits("polygon", "free"), "5/Sliding(60s)");
+        assert_eq!(limits("polygon", "premium"), "1000/Sliding(60s)");
+        assert_eq!(limits("twelve_data", "free"), "8/Sliding(60s) 800/Day");
+        assert!(limits("finnhub", "free").contains("60/Sliding(60s)"));
+        assert!(limits("finnhub", "premium").contains("300/Sliding(60s)"));
+    }
+}

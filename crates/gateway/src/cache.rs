@@ -1,0 +1,125 @@
+//! Answers in memory: freshness by our own clock, bytes bounded by moka.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Instant;
+use moka::sync::Cache as Moka;
+use vendors::Data;
+
+use crate::answer::Answer;
+use crate::flight_key::FlightKey;
+
+/// What the cache knows about a question.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// An answer inside its time.
+    Fresh(Arc<Answer>),
+    /// An answer past its time that may still be served with its age declared.
+    Stale(Arc<Answer>),
+    /// Nothing.
+    Missing,
+}
+
+/// Answers by question, and symbols nobody knows in a store of their own, so that junk cannot evict quotes.
+pub struct Cache {
+    answers: Moka<FlightKey, Arc<Answer>>,
+    unknown: Moka<FlightKey, Instant>,
+}
+
+impl Cache {
+    /// A cache of so many bytes.
+    pub fn new(max_bytes: u64) -> Cache {
+        Cache {
+            answers: Moka::builder()
+                .max_capacity(max_bytes)
+                .weigher(|_, answer: &Arc<Answer>| u32::try_from(weight(answer)).unwrap_or(u32::MAX))
+                .build(),
+            unknown: Moka::builder().max_capacity(10_000).build(),
+        }
+    }
+
+    /// What is known about a question now.
+    pub fn look_up(&self, key: &FlightKey, now: Instant) -> Lookup {
+        match self.answers.get(key) {
+            Some(answer) if now < answer.fresh_until => Lookup::Fresh(answer),
+            Some(answer) if now < answer.stale_until => Lookup::Stale(answer),
+            _ => Lookup::Missing,
+        }
+    }
+
+    /// Keeps an answer, unless a newer one about the same thing is already there.
+    pub fn insert(&self, key: FlightKey, answer: Arc<Answer>) {
+        self.unknown.invalidate(&key);
+        self.answers.entry(key).and_upsert_with(|known| match known {
+            Some(known) if is_newer(known.value(), &answer) => Arc::clone(known.value()),
+            _ => answer,
+        });
+    }
+
+    /// Remembers that nobody knows the symbol.
+    pub fn insert_unknown(&self, key: FlightKey, until: Instant) {
+        self.unknown.insert(key, until);
+    }
+
+    /// Whether it is remembered that nobody knows the symbol.
+    pub fn is_unknown(&self, key: &FlightKey, now: Instant) -> bool {
+        self.unknown.get(key).is_some_and(|until| now < until)
+    }
+
+    /// Drops every answer about an instrument: a corporate action or correction has come in.
+    pub fn invalidate(&self, instrument: &domain::InstrumentId) {
+        let stale: Vec<FlightKey> = self
+            .answers
+            .iter()
+            .filter(|(key, _)| key.question.instruments().contains(instrument))
+            .map(|(key, _)| (*key).clone())
+            .collect();
+        for key in stale {
+            self.answers.invalidate(&key);
+        }
+    }
+
+    /// Questions this very answer stands for.
+    pub fn keys_of(&self, answer: &Arc<Answer>) -> Vec<FlightKey> {
+        let about = answer.instrument();
+        self.answers
+            .iter()
+            .filter(|(key, known)| {
+                about.is_some_and(|id| key.question.instruments().contains(id)) && Arc::ptr_eq(known, answer)
+            })
+            .map(|(key, _)| (*key).clone())
+            .collect()
+    }
+
+    /// Number of answers.
+    pub fn len(&self) -> u64 {
+        self.answers.run_pending_tasks();
+        self.answers.entry_count()
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Event time decides; an answer without one gives way.
+fn is_newer(known: &Answer, other: &Answer) -> bool {
+    matches!((known.event_time, other.event_time), (Some(a), Some(b)) if a > b)
+        && known.fresh_until >= other.received_at
+        && matches!(known.data, Data::Quotes(_))
+}
+
+/// Rough bytes an answer occupies.
+fn weight(answer: &Answer) -> usize {
+    const BASE: usize = 1_500;
+    BASE + answer.data.rows() * 220 + answer.findings.len() * 160 + answer.decision.candidates.len() * 250
+}
+
+/// How long an answer stays fresh and may be served stale: jitter of ±10 % by a draw in `[0, 1)`, stale up
+/// to twice the time.
+pub fn lifetime(ttl: Duration, received_at: Instant, draw: f64) -> (Instant, Instant) {
+    let fresh = ttl.mul_f64(0.9 + 0.2 * draw);
+    (received_at + fresh, received_at + fresh.saturating_mul(2))
+}

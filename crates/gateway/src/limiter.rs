@@ -1,0 +1,159 @@
+//! Waiting for a vendor's quota: first come, first served, woken exactly, given back when the caller leaves.
+
+use domain::{Instant, VendorId};
+use parking_lot::Mutex;
+use resilience::quota::{Grant, Quota, Refused, VendorWord, WindowStatus};
+
+use crate::seams::{Clock, Store, StoreError};
+
+/// One vendor's quota with the line of those who wait for it.
+pub struct Limiter {
+    vendor: VendorId,
+    quota: Mutex<Quota>,
+    /// Held by whoever is first in line. Tokio's mutex hands over in order of arrival and forgets whoever
+    /// stops waiting.
+    line: tokio::sync::Mutex<()>,
+}
+
+/// A permit on its way to be used. Dropped before [`Permit::sent`], it goes back.
+#[must_use = "a permit must be sent or goes back"]
+pub struct Permit<'a> {
+    limiter: &'a Limiter,
+    grant: Option<Grant>,
+}
+
+impl Permit<'_> {
+    /// The request goes out now: the permit is used, whatever becomes of the request (LIM-4).
+    pub fn sent(mut self) {
+        self.grant = None;
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        if let Some(grant) = self.grant.take() {
+            self.limiter.quota.lock().give_back(grant);
+        }
+    }
+}
+
+/// Why there is no permit.
+pub struct NoPermit {
+    /// When there may be one.
+    pub refused: Refused,
+}
+
+impl Limiter {
+    /// A limiter over a quota.
+    pub fn new(vendor: VendorId, quota: Quota) -> Limiter {
+        Limiter { vendor, quota: Mutex::new(quota), line: tokio::sync::Mutex::new(()) }
+    }
+
+    /// Takes a permit, waiting in line until `deadline` at most; without a deadline only if there is one at
+    /// once and nobody waits. What must be durable before the call is written before this returns; a store
+    /// that cannot write is reported through `store_failed`, and the call goes on.
+    pub async fn take<'a>(
+        &'a self,
+        cost: u32,
+        clock: &dyn Clock,
+        store: &dyn Store,
+        deadline: Option<Instant>,
+        store_failed: &(dyn Fn(StoreError) + Sync),
+    ) -> Result<Permit<'a>, NoPermit> {
+        let grant = match deadline {
+            None => {
+                let Ok(_first) = self.line.try_lock() else {
+                    let now = clock.now();
+                    return Err(NoPermit {
+                        refused: self.quota.lock().check(cost, now).err().unwrap_or(Refused {
+                            retry_at: now,
+                            cause: resilience::quota::Cause::VendorsWord,
+                        }),
+                    });
+                };
+                self.quota.lock().try_take(cost, clock.now()).map_err(|refused| NoPermit { refused })?
+            }
+            Some(deadline) => self.wait(cost, clock, deadline).await?,
+        };
+        let mut permit = Permit { limiter: self, grant: Some(grant) };
+        if let Some(snapshot) = permit.grant.as_mut().and_then(|grant| grant.must_persist.take()) {
+            match store.put_quota(self.vendor, &snapshot).await {
+                Ok(()) => self.quota.lock().persisted(snapshot.sequence),
+                Err(error) => store_failed(error),
+            }
+        }
+        Ok(permit)
+    }
+
+    async fn wait(&self, cost: u32, clock: &dyn Clock, deadline: Instant) -> Result<Grant, NoPermit> {
+        let asked_at = clock.now();
+        let refused = |quota: &Mutex<Quota>| {
+            let now = clock.now();
+            quota
+                .lock()
+                .check(cost, now)
+                .err()
+                .unwrap_or(Refused { retry_at: now, cause: resilience::quota::Cause::VendorsWord })
+        };
+        let _first = tokio::select! {
+            first = self.line.lock() => first,
+            () = clock.sleep_until(deadline) => return Err(NoPermit { refused: refused(&self.quota) }),
+        };
+        loop {
+            let now = clock.now();
+            let taken = self.quota.lock().try_take(cost, now);
+            match taken {
+                Ok(grant) => {
+                    if now > asked_at {
+                        self.quota.lock().note_wait(now.since(asked_at));
+                    }
+                    return Ok(grant);
+                }
+                Err(refused) if refused.retry_at > deadline => return Err(NoPermit { refused }),
+                Err(refused) => clock.sleep_until(refused.retry_at).await,
+            }
+        }
+    }
+
+    /// When a permit would be there; `None` if now.
+    pub fn room_at(&self, cost: u32, now: Instant) -> Option<Instant> {
+        self.quota.lock().check(cost, now).err().map(|refused| refused.retry_at)
+    }
+
+    /// Until when the vendor told us to wait, if it did.
+    pub fn told_until(&self, now: Instant) -> Option<Instant> {
+        self.quota.lock().blocked_until(now)
+    }
+
+    /// Takes the vendor's word about the account, and keeps it.
+    pub async fn observe(&self, word: VendorWord, now: Instant, store: &dyn Store) -> Result<(), StoreError> {
+        let snapshot = self.quota.lock().observe(word, now);
+        if let Some(snapshot) = snapshot {
+            store.put_quota(self.vendor, &snapshot).await?;
+            self.quota.lock().persisted(snapshot.sequence);
+        }
+        Ok(())
+    }
+
+    /// Every window as it stands.
+    pub fn status(&self, now: Instant) -> Vec<WindowStatus> {
+        self.quota.lock().status(now)
+    }
+
+    /// Share of the tightest window that is left, over the share of its time that is left, in `[0, 1]`; 1
+    /// without limits.
+    pub fn headroom(&self, now: Instant) -> f64 {
+        self.status(now).iter().map(|window| 1.0 - window.utilization()).fold(1.0, f64::min).clamp(0.0, 1.0)
+    }
+
+    /// Gives back the unused part of the open lease: called when the gateway stops in good order.
+    pub async fn close(&self, now: Instant, store: &dyn Store) -> Result<(), StoreError> {
+        let snapshot = self.quota.lock().close_lease(now);
+        store.put_quota(self.vendor, &snapshot).await
+    }
+
+    /// Whether any limit holds.
+    pub fn is_limited(&self) -> bool {
+        !self.quota.lock().settings().limits.is_empty()
+    }
+}

@@ -1,0 +1,344 @@
+//! request → cache → single-flight → router → breaker → limiter → transport → codec
+//!         → validation → grade → store → response
+
+use std::sync::Arc;
+
+use domain::Instant;
+use resilience::circuit_breaker::Outcome as BreakerOutcome;
+use vendors::{Capability, Data, Decoded, HttpResponse, Question, Rejection};
+
+use crate::answer::{Answer, AttemptError, CacheState, Outcome, Served, Unanswered, Why};
+use crate::cache::Lookup;
+use crate::consequence;
+use crate::flight_key::FlightKey;
+use crate::gateway::Gateway;
+use crate::request::{Priority, Request, StaleAllowance};
+use crate::trail::Trail;
+use crate::upstream::Upstream;
+use crate::walk::{Ranked, Walked};
+
+/// Formalities (a cookie, a crumb) that may precede one reply.
+const FORMALITIES: u32 = 4;
+
+/// What every attempt of one request must keep to.
+#[derive(Clone, Copy)]
+pub struct Terms {
+    /// When the caller's time is over.
+    pub deadline: Instant,
+    /// How much it matters.
+    pub priority: Priority,
+}
+
+/// What one vendor gave for one question.
+pub struct Reply {
+    /// Its data, all pages together.
+    pub data: Data,
+    /// When it was received.
+    pub received_at: Instant,
+    /// Whether it said that it is a simulation.
+    pub simulated: bool,
+    /// Whether the page budget ended before the pages did.
+    pub cut_short: bool,
+}
+
+impl Gateway {
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// [`Unanswered`], with the record of what was tried.
+    pub async fn answer(self: &Arc<Self>, request: &Request) -> Result<Served, Unanswered> {
+        let key = FlightKey::of(&request.question, &request.policy);
+        let now = self.clock.now();
+        let stale = match self.cache.look_up(&key, now) {
+            Lookup::Fresh(answer) => {
+                let served = self.serve(answer, CacheState::Hit);
+                match self.unmet(&served, &request.policy) {
+                    None => return Ok(served),
+                    Some(_) => None,
+                }
+            }
+            Lookup::Stale(answer) => {
+                let served = self.serve(answer, CacheState::Stale);
+                let fits = self.unmet(&served, &request.policy).is_none();
+                if fits && request.policy.stale == StaleAllowance::Allow {
+                    self.refresh_behind(request, key); // stale-while-revalidate
+                    return Ok(served);
+                }
+                fits.then_some(served)
+            }
+            Lookup::Missing => None,
+        };
+        if self.cache.is_unknown(&key, now) {
+            return Err(self.remembered_unknown(request));
+        }
+        let fetched = self.join_flight(request, key).await;
+        match fetched {
+            Ok((answer, cache)) => {
+                let served = self.serve(answer, cache);
+                match self.unmet(&served, &request.policy) {
+                    None => Ok(served),
+                    Some(detail) => Err(Unanswered {
+                        decision: Arc::clone(&served.answer.decision),
+                        why: Why::ConstraintUnmet { detail, best: Some(Box::new(served)) },
+                    }),
+                }
+            }
+            Err(unanswered) => match stale {
+                Some(served) if request.policy.stale == StaleAllowance::IfError => {
+                    Ok(self.serve_anew(served))
+                }
+                _ => Err(unanswered),
+            },
+        }
+    }
+
+    async fn join_flight(
+        self: &Arc<Self>,
+        request: &Request,
+        key: FlightKey,
+    ) -> Result<(Arc<Answer>, CacheState), Unanswered> {
+        let (landed, joined) = self
+            .flights
+            .join(key.clone(), || {
+                let (gateway, request) = (Arc::clone(self), request.clone());
+                async move { gateway.fetch(&request, key).await }
+            })
+            .await;
+        match landed {
+            Some(Ok((answer, _))) if joined => Ok((answer, CacheState::Coalesced)),
+            Some(Ok(landed)) => Ok(landed),
+            Some(Err(unanswered)) => Err(Unanswered::clone(&unanswered)),
+            None => Err(self.internal_error(request)),
+        }
+    }
+
+    /// Asks vendors, in the router's order, and keeps what they say.
+    pub(crate) async fn fetch(
+        self: Arc<Self>,
+        request: &Request,
+        key: FlightKey,
+    ) -> Result<(Arc<Answer>, CacheState), Arc<Unanswered>> {
+        let trail = Trail::new(request.id.clone(), request.received_at, &request.question, &request.policy);
+        let terms = Terms {
+            deadline: request.received_at + self.time_for(request),
+            priority: request.policy.priority,
+        };
+        let made = match &request.question {
+            Question::Bars { .. } => self.bars(request, terms, &trail).await,
+            _ => self.single(request, terms, &trail).await,
+        };
+        match made {
+            Ok((mut answer, cache)) => {
+                let by = answer.vendor().map_or("store", |vendor| vendor.as_str());
+                answer.decision = trail.decision(Some(by.into()));
+                answer.quota = trail.quota();
+                let answer = Arc::new(answer);
+                self.cache.insert(key, Arc::clone(&answer));
+                self.keep(&answer);
+                self.seek_second_opinion(&answer);
+                Ok((answer, cache))
+            }
+            Err(why) => {
+                let decision = trail.decision(None);
+                self.scribe.decision(Arc::clone(&decision));
+                if matches!(why, Why::UnknownSymbol) {
+                    self.cache.insert_unknown(key, self.clock.now() + self.settings.cache.negative);
+                }
+                Err(Arc::new(Unanswered { why, decision }))
+            }
+        }
+    }
+
+    /// A question that one vendor answers whole.
+    async fn single(
+        self: &Arc<Self>,
+        request: &Request,
+        terms: Terms,
+        trail: &Trail,
+    ) -> Result<(Answer, CacheState), Why> {
+        let now = self.clock.now();
+        let capability = match request.question.capability() {
+            // A quote without bid and ask is a quote; the grade says what is missing.
+            Capability::BidAsk => Capability::Quote,
+            other => other,
+        };
+        let ranking = self.rank(capability, request, now, |_| 0.0);
+        trail.ranked(&ranking.candidates);
+        let walked = self
+            .walk(&ranking, terms, trail, &request.policy, |upstream, wait| {
+                let question = upstream.question_for(&request.question, now);
+                async move {
+                    let reply = self.attempt(&upstream, &question, terms, wait, trail).await?;
+                    self.judge(&upstream, &question, reply, trail).await
+                }
+            })
+            .await;
+        self.verdict(walked, &ranking, request).map(|answer| (answer, CacheState::Miss))
+    }
+
+    /// One question to one vendor: breaker, then for every exchange limiter, transport and codec.
+    pub(crate) async fn attempt(
+        &self,
+        upstream: &Upstream,
+        question: &Question,
+        terms: Terms,
+        wait: bool,
+        trail: &Trail,
+    ) -> Result<Reply, AttemptError> {
+        let (admitted, moved) = upstream.admit(self.clock.now(), self.entropy.unit(), terms.priority)?;
+        self.breaker_moved(upstream, moved);
+        let mut wire = upstream.encode(question, self.clock.now()).map_err(AttemptError::Rejected)?;
+        let (mut pages, mut page_count, mut formalities) = (None, 0, 0);
+        loop {
+            let permit = upstream
+                .limiter
+                .take(1, &*self.clock, &*self.store, wait.then_some(terms.deadline), &|e| {
+                    self.store_failed(&e)
+                })
+                .await
+                .map_err(|none| AttemptError::QuotaSpent { until: none.refused.retry_at })?;
+            let sent_at = self.clock.now();
+            if sent_at >= terms.deadline {
+                return Err(AttemptError::Deadline);
+            }
+            let exchange = trail.exchange(upstream.vendor(), question.capability().as_str(), sent_at);
+            permit.sent();
+            trail.spent(upstream.vendor(), &self.windows_of(upstream), upstream.settings.plan.request_micros);
+            let until = terms.deadline.min(sent_at + upstream.settings.timeout);
+            let reply = self.transport.send(upstream.address(), upstream.dress(wire.clone()), until).await;
+            let now = self.clock.now();
+            let status = reply.as_ref().ok().map(|response| response.status);
+            let session = upstream.session();
+            let decoded = reply.map_err(AttemptError::Transport).and_then(|response| {
+                let ask = upstream.ask(question, &session, now);
+                let decoded = upstream.settings.codec.decode_response(&ask, &wire, &response);
+                decoded.map(|decoded| (decoded, is_simulated(&response))).map_err(AttemptError::Rejected)
+            });
+            match decoded {
+                Ok((Decoded::AskNext { learned, request }, _)) if formalities < FORMALITIES => {
+                    exchange.ended(Outcome::Formality, status, None, now);
+                    upstream.learn(learned);
+                    formalities += 1;
+                    wire = request;
+                }
+                Ok((Decoded::Page { data, next }, simulated)) => {
+                    exchange.ended(Outcome::Page, status, None, now);
+                    let all = join_pages(pages.take(), data);
+                    page_count += 1;
+                    if page_count >= self.settings.routing.page_budget {
+                        self.succeeded(upstream, admitted, sent_at, now);
+                        return Ok(Reply { data: all, received_at: now, simulated, cut_short: true });
+                    }
+                    pages = Some(all);
+                    wire = next;
+                }
+                Ok((Decoded::Whole(data), simulated)) => {
+                    exchange.ended(Outcome::Answered, status, None, now);
+                    self.succeeded(upstream, admitted, sent_at, now);
+                    let data = join_pages(pages.take(), data);
+                    return Ok(Reply { data, received_at: now, simulated, cut_short: false });
+                }
+                Ok((Decoded::AskNext { .. }, _)) => {
+                    let error = AttemptError::Rejected(Rejection::Unauthorized);
+                    exchange.ended(Outcome::Rejected("unauthorized"), status, None, now);
+                    self.failed(upstream, admitted, question.capability(), &error, sent_at, now).await;
+                    return Err(error);
+                }
+                Err(error) => {
+                    let outcome = match &error {
+                        AttemptError::Transport(error) => Outcome::from(*error),
+                        AttemptError::Rejected(rejection) => Outcome::Rejected(rejection.class()),
+                        other => Outcome::Unfit(other.word()),
+                    };
+                    self.failed(upstream, admitted, question.capability(), &error, sent_at, now).await;
+                    let retry_at = error.retry_at().or_else(|| upstream.limiter.told_until(now));
+                    exchange.ended(outcome, status, retry_at, now);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn succeeded(
+        &self,
+        upstream: &Upstream,
+        admitted: crate::upstream::Admitted<'_>,
+        sent_at: Instant,
+        now: Instant,
+    ) {
+        let latency = now.since(sent_at);
+        upstream.health.lock().succeeded("answered", latency, now);
+        self.breaker_moved(upstream, admitted.settle(BreakerOutcome::Succeeded { took: latency }, now));
+    }
+
+    /// Draws the consequences of a failure: breaker, health, limits, entitlements, events.
+    async fn failed(
+        &self,
+        upstream: &Upstream,
+        admitted: crate::upstream::Admitted<'_>,
+        capability: Capability,
+        error: &AttemptError,
+        sent_at: Instant,
+        now: Instant,
+    ) {
+        let consequence = consequence::of(error, now);
+        match consequence.breaker.weight() {
+            0.0 if consequence.is_an_answer => {
+                upstream.health.lock().succeeded(error.word(), now.since(sent_at), now);
+            }
+            weight => upstream.health.lock().failed(error.word(), weight, now),
+        }
+        self.breaker_moved(upstream, admitted.settle(BreakerOutcome::Failed(consequence.breaker), now));
+        self.draw(upstream, capability, consequence, now).await;
+    }
+
+    /// Turns the walk's end into an answer or a reason.
+    pub(crate) fn verdict(&self, walked: Walked, ranking: &Ranked, request: &Request) -> Result<Answer, Why> {
+        crate::verdict::of(walked, ranking, request, |answer| {
+            Box::new(self.serve(Arc::new(answer), CacheState::Miss))
+        })
+    }
+}
+
+/// Whether a reply says that it comes from a simulation.
+fn is_simulated(response: &HttpResponse) -> bool {
+    response.header("mda-simulated").is_some_and(|value| value == "true")
+}
+
+/// Rows of a further page behind those of the former ones.
+fn join_pages(former: Option<Data>, page: Data) -> Data {
+    match (former, page) {
+        (None, page) => page,
+        (Some(Data::Bars(mut all)), Data::Bars(more)) => {
+            all.bars.extend(more.bars);
+            all.actions.extend(more.actions);
+            all.bars.sort_by_key(|bar| bar.start);
+            all.covers = None;
+            Data::Bars(all)
+        }
+        (Some(Data::Trades(id, mut all)), Data::Trades(_, more)) => {
+            all.extend(more);
+            all.sort_by_key(|trade| trade.at);
+            Data::Trades(id, all)
+        }
+        (Some(Data::Quotes(mut all)), Data::Quotes(more)) => {
+            all.extend(more);
+            Data::Quotes(all)
+        }
+        (Some(Data::Actions(mut all)), Data::Actions(more)) => {
+            all.extend(more);
+            all.sort_by_key(|action| action.ex_date);
+            Data::Actions(all)
+        }
+        (Some(Data::Instruments(mut all)), Data::Instruments(more)) => {
+            all.extend(more);
+            Data::Instruments(all)
+        }
+        (Some(Data::News(mut all)), Data::News(more)) => {
+            all.extend(more);
+            Data::News(all)
+        }
+        // A vendor that changes the kind of data between pages is believed on the page it ended with.
+        (Some(_), page) => page,
+    }
+}

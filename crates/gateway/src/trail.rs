@@ -1,0 +1,150 @@
+//! What one request leaves behind: attempts, candidates, notes, cost. Shared by the stages of a flight.
+
+use std::sync::Arc;
+
+use domain::{Instant, VendorId};
+use parking_lot::Mutex;
+
+use crate::answer::{Attempt, Candidate, Decision, Outcome, Skipped};
+use crate::request::{RequestId, describe_policy};
+use crate::{Policy, words};
+
+/// Collects the decision record of one request.
+#[derive(Clone)]
+pub struct Trail {
+    decision: Arc<Mutex<Record>>,
+}
+
+struct Record {
+    decision: Decision,
+    quota: Vec<(String, u32)>,
+}
+
+impl Trail {
+    /// A trail that starts now.
+    pub fn new(id: RequestId, at: Instant, question: &vendors::Question, policy: &Policy) -> Trail {
+        let decision = Decision {
+            id,
+            at,
+            question: words::question(question),
+            policy: describe_policy(policy),
+            candidates: Vec::new(),
+            attempts: Vec::new(),
+            answered_by: None,
+            notes: Vec::new(),
+            cost_micros: 0,
+        };
+        Trail { decision: Arc::new(Mutex::new(Record { decision, quota: Vec::new() })) }
+    }
+
+    /// Of which request.
+    pub fn id(&self) -> RequestId {
+        self.decision.lock().decision.id.clone()
+    }
+
+    /// Says something that was decided, as a whole sentence.
+    pub fn note(&self, sentence: impl Into<String>) {
+        self.decision.lock().decision.notes.push(sentence.into());
+    }
+
+    /// Records what the router saw. A second ranking (for another piece, or for actions) adds only vendors
+    /// that were not there.
+    pub fn ranked(&self, candidates: &[Candidate]) {
+        let mut record = self.decision.lock();
+        for candidate in candidates {
+            if !record.decision.candidates.iter().any(|known| known.vendor == candidate.vendor) {
+                record.decision.candidates.push(candidate.clone());
+            }
+        }
+    }
+
+    /// Takes back that a vendor would be asked: it was refused at the last moment.
+    pub fn skipped(&self, vendor: VendorId, why: Skipped) {
+        let mut record = self.decision.lock();
+        if let Some(known) = record.decision.candidates.iter_mut().find(|c| c.vendor == vendor) {
+            known.skipped = Some(why);
+        }
+    }
+
+    /// Counts what an exchange used: a request of a window, and its price.
+    pub fn spent(&self, vendor: VendorId, windows: &[&'static str], micros: u64) {
+        let mut record = self.decision.lock();
+        record.decision.cost_micros += micros;
+        for window in windows {
+            let key = format!("{vendor}.{window}");
+            match record.quota.iter_mut().find(|(name, _)| *name == key) {
+                Some((_, count)) => *count += 1,
+                None => record.quota.push((key, 1)),
+            }
+        }
+    }
+
+    /// Opens an exchange; its guard writes the attempt when it ends, and as abandoned if it is dropped.
+    pub fn exchange(&self, vendor: VendorId, capability: &'static str, now: Instant) -> Exchange {
+        Exchange {
+            trail: self.clone(),
+            attempt: Some(Attempt {
+                vendor,
+                capability,
+                sent_at: now,
+                micros: 0,
+                outcome: Outcome::Abandoned,
+                status: None,
+                retry_at: None,
+            }),
+        }
+    }
+
+    /// Attempts so far.
+    pub fn attempts(&self) -> Vec<Attempt> {
+        self.decision.lock().decision.attempts.clone()
+    }
+
+    /// Quota used so far, as `vendor.window` and count.
+    pub fn quota(&self) -> Vec<(String, u32)> {
+        self.decision.lock().quota.clone()
+    }
+
+    /// The finished record.
+    pub fn decision(&self, answered_by: Option<Arc<str>>) -> Arc<Decision> {
+        let mut record = self.decision.lock();
+        if answered_by.is_some() {
+            for index in 0..record.decision.candidates.len() {
+                let candidate = &record.decision.candidates[index];
+                let asked = record.decision.attempts.iter().any(|a| a.vendor == candidate.vendor);
+                if candidate.skipped.is_none() && !asked {
+                    record.decision.candidates[index].skipped = Some(Skipped::NotNeeded);
+                }
+            }
+        }
+        record.decision.answered_by = answered_by;
+        Arc::new(record.decision.clone())
+    }
+}
+
+/// One exchange under way.
+pub struct Exchange {
+    trail: Trail,
+    attempt: Option<Attempt>,
+}
+
+impl Exchange {
+    /// The exchange has ended.
+    pub fn ended(mut self, outcome: Outcome, status: Option<u16>, retry_at: Option<Instant>, now: Instant) {
+        if let Some(mut attempt) = self.attempt.take() {
+            attempt.micros = now.since(attempt.sent_at).as_micros() as u64;
+            attempt.outcome = outcome;
+            attempt.status = status;
+            attempt.retry_at = retry_at;
+            self.trail.decision.lock().decision.attempts.push(attempt);
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if let Some(attempt) = self.attempt.take() {
+            self.trail.decision.lock().decision.attempts.push(attempt);
+        }
+    }
+}

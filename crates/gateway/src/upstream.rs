@@ -1,0 +1,260 @@
+//! One vendor at run time: its settings with the state that experience gives them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use domain::{Adjustment, Delivery, Instant, VendorId};
+use parking_lot::Mutex;
+use resilience::circuit_breaker::{Admission, CircuitBreaker, Outcome as BreakerOutcome, Transition};
+use resilience::quota::{self, Quota};
+use secrecy::ExposeSecret;
+use vendors::plan::Per;
+use vendors::{Ask, Capability, HttpRequest, KeySlot, Question, Rejection, Session};
+
+use crate::answer::{AttemptError, Skipped};
+use crate::health::Health;
+use crate::limiter::Limiter;
+use crate::request::Priority;
+use crate::seams::Address;
+use crate::settings::UpstreamSettings;
+
+/// An entitlement refusal is believed so long (SRC-4).
+const REFUSAL_HOLDS: Duration = Duration::from_secs(86_400);
+
+/// One vendor at run time.
+pub struct Upstream {
+    /// Its settings.
+    pub settings: UpstreamSettings,
+    /// Its quota.
+    pub limiter: Limiter,
+    /// Its circuit breaker.
+    pub breaker: Mutex<CircuitBreaker>,
+    /// What traffic tells about it.
+    pub health: Mutex<Health>,
+    session: Mutex<Session>,
+    removed: Mutex<BTreeMap<Capability, Instant>>,
+    drained: AtomicBool,
+    simulated: AtomicBool,
+    in_flight: AtomicU32,
+}
+
+/// The quota settings a plan amounts to.
+pub fn quota_settings(settings: &UpstreamSettings) -> quota::Settings {
+    let limits = settings
+        .plan
+        .limits
+        .iter()
+        .map(|limit| quota::Limit {
+            count: limit.count,
+            window: match limit.per {
+                Per::Sliding(length) => quota::Window::Sliding(length),
+                Per::Day => quota::Window::Day,
+                Per::Month => quota::Window::Month,
+            },
+        })
+        .collect();
+    let zone =
+        jiff::tz::TimeZone::get(settings.codec.profile().quota_zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    quota::Settings::new(limits, settings.pace, zone)
+}
+
+impl Upstream {
+    /// A vendor with its quota as restored, nothing else known.
+    pub fn new(settings: UpstreamSettings, quota: Quota) -> Upstream {
+        let bid_ask = settings.plan.includes(Capability::BidAsk);
+        Upstream {
+            limiter: Limiter::new(settings.vendor(), quota),
+            breaker: Mutex::new(CircuitBreaker::new(settings.breaker.clone())),
+            health: Mutex::new(Health::new(settings.plan.delivery, bid_ask)),
+            session: Mutex::default(),
+            removed: Mutex::default(),
+            drained: AtomicBool::new(false),
+            simulated: AtomicBool::new(settings.simulated),
+            in_flight: AtomicU32::new(0),
+            settings,
+        }
+    }
+
+    /// Which vendor.
+    pub fn vendor(&self) -> VendorId {
+        self.settings.vendor()
+    }
+
+    /// What freshness its plan promises.
+    pub fn delivery(&self) -> Delivery {
+        self.settings.plan.delivery
+    }
+
+    /// Where it is reached.
+    pub fn address(&self) -> Address<'_> {
+        Address { vendor: self.vendor(), base_url: &self.settings.base_url }
+    }
+
+    /// Why it cannot be asked for a capability, whoever asks; breaker and quota aside.
+    pub fn barred(&self, capability: Capability, now: Instant) -> Option<Skipped> {
+        let profile = self.settings.codec.profile();
+        if !self.settings.enabled || self.settings.priority >= 999 {
+            Some(Skipped::Disabled)
+        } else if self.settings.is_retired() {
+            Some(Skipped::Retired)
+        } else if let Some(variable) = self.settings.missing_key() {
+            Some(Skipped::Unconfigured(variable))
+        } else if !profile.offers(capability) {
+            Some(Skipped::NotOffered)
+        } else if !self.settings.plan.includes(capability) || self.is_removed(capability, now) {
+            Some(Skipped::NotEntitled)
+        } else if self.is_drained() {
+            Some(Skipped::Drained)
+        } else {
+            None
+        }
+    }
+
+    fn is_removed(&self, capability: Capability, now: Instant) -> bool {
+        self.removed.lock().get(&capability).is_some_and(|until| now < *until)
+    }
+
+    /// Takes a capability away after an entitlement refusal; returns when it is tried again.
+    pub fn remove(&self, capability: Capability, now: Instant) -> Instant {
+        let until = now + REFUSAL_HOLDS;
+        self.removed.lock().insert(capability, until);
+        until
+    }
+
+    /// Capabilities taken away by refusals that still hold, with when they are tried again.
+    pub fn removed(&self, now: Instant) -> Vec<(Capability, Instant)> {
+        self.removed.lock().iter().filter(|(_, until)| now < **until).map(|(c, until)| (*c, *until)).collect()
+    }
+
+    /// The question as this vendor is asked it: bid and ask only where its plan has them.
+    pub fn question_for(&self, question: &Question, now: Instant) -> Question {
+        match question {
+            Question::Quotes { instruments, bid_ask } => Question::Quotes {
+                instruments: instruments.clone(),
+                bid_ask: *bid_ask && self.barred(Capability::BidAsk, now).is_none(),
+            },
+            other => other.clone(),
+        }
+    }
+
+    /// Bases its bars can be asked for, the natural one first.
+    pub fn bar_bases(&self) -> &'static [Adjustment] {
+        self.settings.codec.profile().bar_adjustments()
+    }
+
+    /// Admits one question past the breaker; with it, the change of state that asking brought about.
+    ///
+    /// # Errors
+    /// [`AttemptError::BreakerOpen`].
+    pub fn admit(
+        &self,
+        now: Instant,
+        draw: f64,
+        priority: Priority,
+    ) -> Result<(Admitted<'_>, Option<Transition>), AttemptError> {
+        let mut admission = self.breaker.lock().admit(now, draw, priority).map_err(|refused| {
+            AttemptError::BreakerOpen { state: refused.state.as_str(), until: refused.retry_at }
+        })?;
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let moved = admission.transition.take();
+        Ok((Admitted { upstream: self, admission: Some(admission) }, moved))
+    }
+
+    /// Puts a question into the vendor's words, with its key in place.
+    ///
+    /// # Errors
+    /// [`Rejection::Unsupported`].
+    pub fn encode(&self, question: &Question, now: Instant) -> Result<HttpRequest, Rejection> {
+        let session = self.session.lock().clone();
+        self.settings.codec.encode_request(&self.ask(question, &session, now))
+    }
+
+    /// The question with its surroundings.
+    pub fn ask<'a>(&'a self, question: &'a Question, session: &'a Session, now: Instant) -> Ask<'a> {
+        Ask { question, now, session, plan: Some(&self.settings.plan) }
+    }
+
+    /// What earlier replies taught.
+    pub fn session(&self) -> Session {
+        self.session.lock().clone()
+    }
+
+    /// Takes over what a reply taught.
+    pub fn learn(&self, learned: Session) {
+        let mut session = self.session.lock();
+        if learned.is_empty() {
+            session.clear();
+        }
+        session.merge(learned);
+    }
+
+    /// The request as it goes out: with its key, and a secondary host of the vendor redirected below a base
+    /// URL that is not the vendor's own.
+    pub fn dress(&self, mut request: HttpRequest) -> HttpRequest {
+        let slot = self.settings.codec.profile().key;
+        let foreign = request.path.split_once("://").map(|(_, rest)| rest.to_owned());
+        match foreign {
+            Some(rest) if !self.settings.official => request.path = format!("/_host/{rest}"),
+            // A key never goes to a secondary host.
+            Some(_) => return request,
+            None => {}
+        }
+        if let Some(key) = &self.settings.key
+            && slot != KeySlot::None
+        {
+            slot.fill(&mut request, key.expose_secret());
+        }
+        request
+    }
+
+    /// Requests in flight.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Whether an operator has taken it out.
+    pub fn is_drained(&self) -> bool {
+        self.drained.load(Ordering::Relaxed)
+    }
+
+    /// Takes it out, or puts it back.
+    pub fn set_drained(&self, drained: bool) {
+        self.drained.store(drained, Ordering::Relaxed);
+    }
+
+    /// Whether its values are simulated, by declaration or by its own word.
+    pub fn is_simulated(&self) -> bool {
+        self.simulated.load(Ordering::Relaxed)
+    }
+
+    /// A reply said that it comes from a simulation. Returns whether that is news.
+    pub fn found_simulated(&self) -> bool {
+        !self.simulated.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// A question past the breaker. Dropped before it is settled, it counts as abandoned: neither success nor
+/// failure, and a probe's place is free again.
+pub struct Admitted<'a> {
+    upstream: &'a Upstream,
+    admission: Option<Admission>,
+}
+
+impl Admitted<'_> {
+    /// The question has ended.
+    pub fn settle(mut self, outcome: BreakerOutcome, now: Instant) -> Option<Transition> {
+        let admission = self.admission.take()?;
+        self.upstream.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.upstream.breaker.lock().settle(admission, outcome, now)
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        if let Some(admission) = self.admission.take() {
+            self.upstream.in_flight.fetch_sub(1, Ordering::Relaxed);
+            self.upstream.breaker.lock().abandon(admission);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What it means that nobody answered (RTE-7, RTE-12): an unknown symbol, an empty range, an outage, a
+//! missing entitlement and a constraint are different answers.
+
+use domain::Instant;
+use vendors::{Blame, Rejection};
+
+use crate::answer::{Answer, AttemptError, Served, Skipped, Why};
+use crate::request::Request;
+use crate::walk::{Ranked, Walked};
+
+/// Turns the end of a walk into an answer or a reason. `NoData` is left to the caller, who knows what an
+/// empty answer looks like: it comes back as [`Why::UnknownSymbol`] only where nobody knew the symbol.
+pub fn of(
+    walked: Walked,
+    ranking: &Ranked,
+    request: &Request,
+    serve: impl Fn(Answer) -> Box<Served>,
+) -> Result<Answer, Why> {
+    if let Some(answer) = walked.answer {
+        return Ok(answer);
+    }
+    if let Some((best, detail)) = walked.best {
+        let asks = &request.policy;
+        if asks.min_grade.is_none() && asks.max_age.is_none() && asks.max_cost.is_none() {
+            return Ok(best);
+        }
+        return Err(Why::ConstraintUnmet { detail, best: Some(serve(best)) });
+    }
+    let said = |wanted: &Rejection| {
+        walked.refusals.iter().any(|(_, error)| matches!(error, AttemptError::Rejected(r) if r == wanted))
+    };
+    if said(&Rejection::UnknownSymbol) {
+        return Err(Why::UnknownSymbol);
+    }
+    let basis = |error: &AttemptError| matches!(error, AttemptError::Unfit("wrong_basis"));
+    if walked.refusals.iter().any(|(_, error)| basis(error)) {
+        return Err(Why::ConstraintUnmet {
+            detail: "the only series available cannot be converted to the asked adjustment: its basis is unknown, \
+                     or no record of the splits in the range is at hand"
+                .to_owned(),
+            best: None,
+        });
+    }
+    if walked.timed_out {
+        return Err(Why::Deadline);
+    }
+    if said(&Rejection::CallersMistake) {
+        return Err(Why::CallersMistake);
+    }
+    let vendor_failed = |error: &AttemptError| {
+        matches!(error, AttemptError::Transport(_) | AttemptError::Unfit(_))
+            || matches!(error, AttemptError::Rejected(r) if r.blame() == Blame::Vendor)
+    };
+    if walked.refusals.iter().any(|(_, error)| vendor_failed(error)) {
+        return Err(Why::BadUpstream);
+    }
+    nobody_asked(ranking, walked.refusals.iter().filter_map(|(_, error)| error.retry_at()).min())
+}
+
+/// Nobody could be asked: either nobody offers this, or none is able at present.
+fn nobody_asked(ranking: &Ranked, retry_at: Option<Instant>) -> Result<Answer, Why> {
+    let mut able = false;
+    let mut hints = Vec::new();
+    for candidate in &ranking.candidates {
+        match &candidate.skipped {
+            None
+            | Some(Skipped::Quota(_) | Skipped::ToldToWait(_) | Skipped::Breaker(_) | Skipped::Drained) => {
+                able = true;
+            }
+            Some(Skipped::Unconfigured(variable)) => {
+                hints.push(format!("{} would with a key in {variable}", candidate.vendor));
+            }
+            Some(Skipped::NotEntitled) => hints.push(format!("{} would on another plan", candidate.vendor)),
+            Some(Skipped::Disabled) => hints.push(format!("{} is switched off", candidate.vendor)),
+            Some(Skipped::OutOfCoverage) => {
+                hints.push(format!("{} does not reach back so far", candidate.vendor));
+            }
+            Some(_) => {}
+        }
+    }
+    if able {
+        let waiting = ranking.waiting.iter().map(|(at, _)| *at).min();
+        return Err(Why::NoHealthyVendor { retry_at: retry_at.into_iter().chain(waiting).min() });
+    }
+    let detail = if hints.is_empty() { "no vendor has it".to_owned() } else { hints.join("; ") };
+    Err(Why::Unsupported { detail })
+}
