@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::number::Decimal;
 use crate::{Date, Denomination, InstrumentId, Price, Size};
 
 /// Kind of instrument.
@@ -73,6 +74,14 @@ impl TickTable {
     /// One step at every price.
     pub fn flat(step: Price) -> TickTable {
         TickTable { steps: vec![(Price::ZERO, step)] }
+    }
+
+    /// Shares of the United States: 0.01 from one dollar upward, 0.0001 below.
+    ///
+    /// Source: Regulation NMS, Rule 612 (17 CFR 242.612), read 2026-01-05.
+    pub fn united_states() -> TickTable {
+        let price = |number, scale| Price::new(Decimal::new(number, scale));
+        TickTable { steps: vec![(Price::ZERO, price(1, 4)), (price(1, 0), price(1, 2))] }
     }
 
     /// Step at a price; `None` for an empty table or a price below zero.

@@ -1,9 +1,8 @@
 //! Liquid names that are known before any vendor's list has been read.
 
-use crate::number::Decimal;
 use crate::{
-    Currency, Date, Denomination, Directory, Instrument, InstrumentId, InstrumentKind, Price, Size,
-    TickTable, Unit, Venue,
+    Currency, Date, Denomination, Directory, Instrument, InstrumentId, InstrumentKind, Size, TickTable, Unit,
+    Venue,
 };
 use InstrumentKind::{Equity, Etf};
 
@@ -170,7 +169,7 @@ pub(crate) fn directory() -> Directory {
 fn american(name: &str, mic: &str, kind: InstrumentKind, text: &str) -> Instrument {
     let id = InstrumentId::new(name, Venue::literal(mic));
     let mut instrument = described(id, kind, text, Some(Denomination::USD));
-    instrument.lot = Some(Size::new(Decimal::ONE));
+    instrument.lot = Some(Size::from(1));
     instrument.ticks = Some(TickTable::united_states());
     instrument
 }
@@ -185,14 +184,4 @@ fn described(
     instrument.description = Some(text.into());
     instrument.denomination = denomination;
     instrument
-}
-
-impl TickTable {
-    /// Shares of the United States: 0.01 from one dollar upward, 0.0001 below.
-    ///
-    /// Source: Regulation NMS, Rule 612 (17 CFR 242.612), read 2026-01-05.
-    pub fn united_states() -> TickTable {
-        let price = |number, scale| Price::new(Decimal::new(number, scale));
-        TickTable { steps: vec![(Price::ZERO, price(1, 4)), (price(1, 0), price(1, 2))] }
-    }
 }

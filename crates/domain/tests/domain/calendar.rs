@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::calendar::TradingSession;
 use domain::{Calendar, Calendars, Instant, Interval, MarketPhase, Range, Venue};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 fn at(text: &str) -> Instant {
     Instant::parse(text).expect("an instant")
@@ -358,6 +359,12 @@ fn instant() -> impl Strategy<Value = Instant> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn all_answers_of_a_calendar_agree(
         venue in prop::sample::select(vec!["XNYS", "XTKS", "CMES", "24/7", "24/5", "XHKG", "XTAE", "XKRX"]),

@@ -7,6 +7,7 @@ use domain::{
     Venue,
 };
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 fn day(text: &str) -> Date {
     text.parse().expect("a date")
@@ -377,6 +378,12 @@ fn canonical_id() -> impl Strategy<Value = InstrumentId> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn any_text_is_a_symbol_or_refused_but_never_fatal(text in "\\PC*|[A-Z0-9./:^=-]{0,50}") {
         let directory = Directory::default();
