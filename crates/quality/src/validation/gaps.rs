@@ -41,8 +41,10 @@ fn slack(interval: Interval) -> (Duration, Duration) {
     }
 }
 
-/// Compares bars, ascending by start, with the calendar's grid. A window that has not ended by `now` is not
+/// Compares starts, ascending, with the calendar's grid. A window that has not ended by `now` is not
 /// expected. Weekends, holidays, half days and breaks are the calendar's business and no gaps.
+///
+/// Also the length of the longest gap, in bars.
 pub(crate) fn coverage(
     starts: &[Instant],
     interval: Interval,
@@ -60,11 +62,21 @@ pub(crate) fn coverage(
     while grid.last().is_some_and(|start| window_end(*start) > now) {
         grid.pop();
     }
+    against(&grid, starts, interval, window_end)
+}
+
+/// Compares starts with expected starts, both ascending.
+fn against(
+    grid: &[Instant],
+    starts: &[Instant],
+    interval: Interval,
+    window_end: impl Fn(Instant) -> Instant,
+) -> (Coverage, usize) {
     let (before, after) = slack(interval);
     let (mut present, mut longest, mut run) = (0, 0, 0);
     let mut gaps: Vec<Range> = Vec::new();
     let mut next = 0;
-    for expected in &grid {
+    for expected in grid {
         let (from, to) = (*expected - before, *expected + after);
         while next < starts.len() && starts[next] < from {
             next += 1;
@@ -114,4 +126,80 @@ pub(crate) fn sorted_starts(bars: &[Bar]) -> Vec<Instant> {
     }
     starts.dedup();
     starts
+}
+
+#[cfg(test)]
+mod tests {
+    // VAL-6
+    use super::*;
+
+    const HOUR: u64 = 3600;
+
+    fn at(hours: &[u64]) -> Vec<Instant> {
+        hours.iter().map(|hour| Instant::from_secs((hour * HOUR) as i64)).collect()
+    }
+
+    /// Missing bars and gaps, in hours, and what is said of them.
+    fn check(grid: &[u64], starts: &[u64], interval: Interval) -> String {
+        let end = |start| start + interval.fixed_length().unwrap_or(Duration::from_secs(24 * HOUR));
+        let (coverage, longest) = against(&at(grid), &at(starts), interval, end);
+        let mut said = Vec::new();
+        findings(&coverage, interval, longest, &mut said);
+        let hours = |at: Instant| at.as_secs() / HOUR as i64;
+        let gaps: Vec<String> = coverage
+            .gaps
+            .iter()
+            .zip(&said)
+            .map(|(gap, finding)| {
+                format!("{}-{} {}", hours(gap.start), hours(gap.end), finding.severity.as_str())
+            })
+            .collect();
+        assert_eq!(gaps.len(), said.len());
+        format!("{}/{} {}", coverage.present, coverage.expected.unwrap_or(0), gaps.join(", "))
+    }
+
+    /// Openings at 14:30 of Monday to Friday are hours 14 of each day here; the weekend is not in the grid.
+    const WEEK: [u64; 6] = [14, 38, 62, 86, 110, 182];
+
+    #[test]
+    fn only_what_the_calendar_expects_can_be_missing() {
+        assert_eq!(check(&WEEK, &WEEK, Interval::D1), "6/6 ");
+        assert_eq!(check(&WEEK, &[14, 38, 86, 110, 182], Interval::D1), "5/6 62-86 medium");
+        assert_eq!(check(&WEEK, &[14, 110, 182], Interval::D1), "3/6 38-110 medium");
+        assert_eq!(check(&WEEK, &[], Interval::D1), "0/6 14-206 medium");
+        assert_eq!(check(&[], &[14], Interval::D1), "0/0 ");
+    }
+
+    #[test]
+    fn a_day_counts_wherever_its_vendor_stamps_it() {
+        let utc_midnight: Vec<u64> = WEEK.iter().map(|hour| hour - 14).collect();
+        assert_eq!(check(&WEEK, &utc_midnight, Interval::D1), "6/6 ");
+        let local_midnight: Vec<u64> = WEEK.iter().map(|hour| hour - 9).collect();
+        assert_eq!(check(&WEEK, &local_midnight, Interval::D1), "6/6 ");
+        let at_the_close: Vec<u64> = WEEK.iter().map(|hour| hour + 6).collect();
+        assert_eq!(check(&WEEK, &at_the_close, Interval::D1), "6/6 ");
+    }
+
+    #[test]
+    fn a_bar_on_a_day_off_fills_no_gap() {
+        assert_eq!(check(&WEEK, &[14, 38, 62, 86, 134, 182], Interval::D1), "5/6 110-134 medium");
+    }
+
+    #[test]
+    fn scattered_holes_of_a_thin_name_are_noted_and_an_outage_is_a_warning() {
+        let grid: Vec<u64> = (0..100).collect();
+        let without = |hole: std::ops::Range<u64>| {
+            grid.iter().copied().filter(|hour| !hole.contains(hour)).collect::<Vec<_>>()
+        };
+        assert_eq!(check(&grid, &without(40..45), Interval::H1), "95/100 40-45 medium");
+        assert_eq!(check(&grid, &without(40..42), Interval::H1), "98/100 40-42 info");
+        let thin: Vec<u64> = (0..100).step_by(50).collect();
+        assert_eq!(check(&grid, &thin, Interval::H1), "2/100 1-50 info, 51-100 info");
+    }
+
+    #[test]
+    fn starts_are_sorted_and_each_counts_once() {
+        let bars: Vec<Bar> = at(&[3, 1, 2, 2]).into_iter().map(Bar::empty).collect();
+        assert_eq!(sorted_starts(&bars), at(&[1, 2, 3]));
+    }
 }
