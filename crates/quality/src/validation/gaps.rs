@@ -36,7 +36,7 @@ fn slack(interval: Interval) -> (Duration, Duration) {
         None => match interval {
             Interval::W1 => (hours(4 * 24), hours(3 * 24)),
             Interval::Mo1 => (hours(5 * 24), hours(20 * 24)),
-            _ => (hours(14), hours(8)),
+            _ => (hours(15), hours(8)),
         },
     }
 }
@@ -158,7 +158,7 @@ mod tests {
         format!("{}/{} {}", coverage.present, coverage.expected.unwrap_or(0), gaps.join(", "))
     }
 
-    /// Openings at 14:30 of Monday to Friday are hours 14 of each day here; the weekend is not in the grid.
+    /// Five days that open at 14:00, a weekend, and one day more.
     const WEEK: [u64; 6] = [14, 38, 62, 86, 110, 182];
 
     #[test]

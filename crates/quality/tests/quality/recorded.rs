@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use domain::{
-    ActionKind, Adjustment, Bar, BarSeries, CorporateAction, Date, Denomination, Instant, InstrumentId,
-    InstrumentKind, Interval, Price, Ratio, Size,
+    ActionKind, Adjustment, Bar, BarSeries, Calendars, CorporateAction, Date, Denomination, Instant,
+    InstrumentId, InstrumentKind, Interval, Price, Range, Ratio, Size, Venue,
 };
 use quality::{BarContext, Judged, Record, Rule, convert, validate_bars};
 
@@ -237,4 +237,33 @@ fn sound_minute_series_raise_fewer_than_one_false_alarm_in_a_thousand_rows() {
     }
     println!("{alarms} alarms in {total} rows");
     assert!(alarms * 1000 <= total, "{alarms} of {total}");
+}
+
+#[test]
+fn a_recorded_series_misses_only_the_days_taken_out_of_it() {
+    // VAL-6
+    let Some((all, _)) = as_traded("a_recorded_series_misses_only_the_days_taken_out_of_it") else { return };
+    let calendars = Calendars::built_in();
+    let calendar = calendars.of(Venue::literal("XNYS")).expect("the New York calendar is built in");
+    for (symbol, series) in &all {
+        let (first, last) = span(series);
+        let day = std::time::Duration::from_secs(86_400);
+        let range = Range::new(Instant::from_utc_midnight(first), Instant::from_utc_midnight(last) + day);
+        let context = BarContext {
+            calendar: Some(calendar),
+            range: Some(range),
+            ..BarContext::new(range.end + day, InstrumentKind::Equity)
+        };
+        let judged = validate_bars(series, &context);
+        assert_eq!(judged.coverage.gaps, [], "{symbol}");
+        assert_eq!((judged.coverage.expected, judged.coverage.present), (Some(749), 749), "{symbol}");
+        let mut holed = series.clone();
+        holed.bars.drain(100..103);
+        holed.bars.remove(400);
+        let judged = validate_bars(&holed, &context);
+        assert_eq!((judged.coverage.present, count(&judged, &[Rule::Gap])), (745, 2), "{symbol}");
+        let missing = &series.bars[100..103];
+        let gap = judged.coverage.gaps[0];
+        assert!(missing.iter().all(|bar| gap.contains(bar.start + day / 24 * 15)), "{symbol} {gap:?}");
+    }
 }
