@@ -15,6 +15,7 @@
 //! | daily bars are adjusted for splits, bars within the day are not | `candles` |
 //! | trades come in pages of a day, with `skip`, `count` and `total`, milliseconds | `trades` |
 //! | the list of symbols is a redirect to a signed file on another host | this file |
+//! | news and matches come all at once: the question's limit is kept here, the first ones stay | `lists` |
 //! | `isOpen` is false before and after hours, `session` tells which | `lists` |
 
 mod candles;
@@ -118,8 +119,8 @@ impl Codec for Finnhub {
             }
             Question::Splits { instrument, .. } => lists::decode_splits(instrument, body),
             Question::Dividends { instrument, .. } => lists::decode_dividends(instrument, body),
-            Question::News { .. } => lists::decode_news(body),
-            Question::Search { .. } => lists::decode_search(body),
+            Question::News { limit, .. } => lists::decode_news(*limit, body),
+            Question::Search { limit, .. } => lists::decode_search(*limit, body),
             Question::Symbols => lists::decode_symbols(body),
             Question::MarketStatus => lists::decode_market_status(body),
         }

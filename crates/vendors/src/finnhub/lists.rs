@@ -153,8 +153,8 @@ fn text(field: &Text<'_>) -> Option<Arc<str>> {
     field.as_deref().filter(|text| !text.is_empty()).map(Arc::from)
 }
 
-/// Reads news.
-pub(super) fn decode_news(body: &[u8]) -> Result<Data, Rejection> {
+/// Reads news, the newest `limit` of them.
+pub(super) fn decode_news(limit: u32, body: &[u8]) -> Result<Data, Rejection> {
     let item = |row: News<'_>| NewsItem {
         id: Some(Arc::from(row.id.to_string())),
         published: Instant::from_secs(row.datetime),
@@ -173,6 +173,7 @@ pub(super) fn decode_news(body: &[u8]) -> Result<Data, Rejection> {
     let rows = rows::<News<'_>>(body, "id, datetime and headline of news")?;
     let mut news: Vec<NewsItem> = rows.into_iter().map(item).collect();
     news.sort_by_key(|item| std::cmp::Reverse(item.published));
+    news.truncate(limit as usize);
     Ok(Data::News(news))
 }
 
@@ -207,10 +208,11 @@ fn instruments(rows: Vec<Listing<'_>>) -> Data {
     Data::Instruments(rows.into_iter().map(instrument).collect())
 }
 
-/// Reads the matches of a search.
-pub(super) fn decode_search(body: &[u8]) -> Result<Data, Rejection> {
-    let reply: Search<'_> =
+/// Reads the matches of a search, the best `limit` of them.
+pub(super) fn decode_search(limit: u32, body: &[u8]) -> Result<Data, Rejection> {
+    let mut reply: Search<'_> =
         serde_json::from_slice(body).map_err(|_| Rejection::unreadable("`result` of a search"))?;
+    reply.result.truncate(limit as usize);
     if reply.result.is_empty() { Err(Rejection::NoData) } else { Ok(instruments(reply.result)) }
 }
 

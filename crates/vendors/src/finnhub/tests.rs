@@ -296,3 +296,30 @@ fn a_dot_belongs_to_the_name_unless_a_venue_follows_it() {
         assert_eq!(request::spell(&read).as_deref(), Some(text));
     }
 }
+
+#[test]
+fn no_more_news_or_matches_are_given_than_asked_for() {
+    let range = Range::new(NOW - Duration::from_secs(86_400), NOW);
+    let item = |id: i64| {
+        format!(r#"{{"id":{id},"datetime":{},"headline":"h","related":"AAPL"}}"#, NOW.as_secs() - id)
+    };
+    let news = format!("[{},{},{}]", item(3), item(1), item(2));
+    let matches = r#"{"count":2,"result":[{"symbol":"A","type":"ETP"},{"symbol":"B.TO","type":""}]}"#;
+    for limit in [1, 2] {
+        let question = Question::News { instrument: share("AAPL"), range, limit };
+        let sent = request::encode(&question).expect("news is offered");
+        match decoded(&question, &sent, &HttpResponse::json(200, news.clone())) {
+            Ok(Decoded::Whole(Data::News(found))) => {
+                assert_eq!(found.len(), limit as usize);
+                assert_eq!(found[0].id.as_deref(), Some("1"), "the newest first");
+            }
+            other => panic!("news, not {other:?}"),
+        }
+        let question = Question::Search { words: "a".to_owned(), limit };
+        let sent = request::encode(&question).expect("search is offered");
+        match decoded(&question, &sent, &HttpResponse::json(200, matches)) {
+            Ok(Decoded::Whole(data)) => assert_eq!(data.rows(), limit as usize),
+            other => panic!("matches, not {other:?}"),
+        }
+    }
+}
