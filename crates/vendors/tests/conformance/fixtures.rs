@@ -64,18 +64,18 @@ fn class_of(entry: &Entry) -> Option<&'static str> {
     Some(class)
 }
 
-/// What is wrong with the reading of one entry; empty where nothing is.
-fn faults(codec: &dyn Codec, entry: &Entry) -> Vec<String> {
+/// What is wrong with one entry, read as a payload of that endpoint; empty where nothing is.
+fn faults(codec: &dyn Codec, entry: &Entry, endpoint: &str) -> Vec<String> {
     let response = entry.response();
-    let outcome = decode(codec, &entry.endpoint, &response);
+    let outcome = decode(codec, endpoint, &response);
     if is_no_reply(entry) {
-        return match read(codec, &entry.endpoint, &response) {
+        return match read(codec, endpoint, &response) {
             Err(_) => vec![],
             Ok(data) => vec![format!("no reply of the vendor, yet read as {}", data.kind())],
         };
     }
     if let Some(class) = class_of(entry) {
-        return match read(codec, &entry.endpoint, &response) {
+        return match read(codec, endpoint, &response) {
             Err(rejection) => {
                 let mut faults = Vec::new();
                 if rejection.class() != class {
@@ -150,8 +150,12 @@ fn each_recorded_payload_is_read_as_its_manifest_expects() {
         };
         assert!(!entries.is_empty(), "{id} has recordings");
         for entry in &entries {
-            for fault in faults(codec, entry) {
+            for fault in faults(codec, entry, &entry.endpoint) {
                 faulty.push(format!("{id}/{}: {fault}", entry.file));
+            }
+            let Some(request) = &entry.request else { continue };
+            for fault in faults(codec, entry, request) {
+                faulty.push(format!("{id}/{} as recorded: {fault}", entry.file));
             }
         }
     }

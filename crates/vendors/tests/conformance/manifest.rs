@@ -13,6 +13,8 @@ pub(crate) struct Entry {
     pub(crate) file: String,
     /// Where the payload came from.
     pub(crate) endpoint: String,
+    /// The very request, where it was recorded too.
+    pub(crate) request: Option<String>,
     /// Whether a right reader refuses it.
     pub(crate) is_error: bool,
     /// What a right reader says.
@@ -42,6 +44,8 @@ impl Entry {
             path: folder.join(text("file")),
             file: text("file"),
             endpoint: text("endpoint"),
+            // What the recorder masked is a template's blank again.
+            request: value["request"].as_str().map(|url| url.replace("=MOCK_", "={}")),
             is_error: text("kind") == "error",
             status: status.and_then(|status| status.try_into().ok()),
             headers: value["http"]["headers"].as_object().cloned().unwrap_or_default(),
