@@ -1,5 +1,20 @@
 //! Virtual seams: a clock, every vendor in a bottle, faults, days from one seed.
 
 pub mod market;
+mod arrivals;
+pub mod bottle;
+pub mod fault;
+pub mod journal;
+pub mod clock;
+pub mod entropy;
+pub mod world;
+pub mod transport;
 
+pub use bottle::{Bottle, Latency};
+pub use clock::{ShiftedClock, VirtualClock};
+pub use entropy::SeededEntropy;
+pub use fault::{Fault, Faults, Schedule, Spell};
+pub use journal::{Entry, Journal};
 pub use market::{Market, ReplayError};
+pub use transport::SimulatedTransport;
+pub use world::World;

@@ -270,6 +270,12 @@ impl Market {
         Hours::of(&self.calendars, venue).phase(now)
     }
 
+    /// IANA zone of the venue an instrument trades at; `None` if it has no calendar.
+    pub fn zone(&self, id: &InstrumentId) -> Option<Arc<str>> {
+        let index = self.find(id)?;
+        self.calendars.of(self.instruments[index].id.venue()).map(|calendar| calendar.zone_name().into())
+    }
+
     /// Status of the markets of the United States.
     pub fn status(&self, now: Instant) -> MarketStatus {
         MarketStatus { market: "US".into(), phase: self.phase(Venue::US, now), at: Some(now), holiday: None }

@@ -3,3 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod market;
+mod transport;
+mod vendors_in_bottles;
+mod worlds;
