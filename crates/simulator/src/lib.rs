@@ -9,6 +9,7 @@ pub mod clock;
 pub mod entropy;
 pub mod world;
 pub mod transport;
+pub mod server;
 
 pub use bottle::{Bottle, Latency};
 pub use clock::{ShiftedClock, VirtualClock};
@@ -16,5 +17,6 @@ pub use entropy::SeededEntropy;
 pub use fault::{Fault, Faults, Schedule, Spell};
 pub use journal::{Entry, Journal};
 pub use market::{Market, ReplayError};
+pub use server::Simulator;
 pub use transport::SimulatedTransport;
 pub use world::World;
