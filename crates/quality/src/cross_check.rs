@@ -287,6 +287,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::cases())]
+
         #[test]
         fn the_order_of_the_others_does_not_matter(
             prices in prop::collection::vec((1u64..5, 95u32..106), 0..7),

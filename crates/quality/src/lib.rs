@@ -7,6 +7,8 @@ pub mod cross_check;
 pub mod grade;
 
 mod float;
+#[cfg(test)]
+mod seeded;
 
 pub use adjustment::{CannotConvert, Conversion, Record, convert};
 pub use cross_check::{Agreement, CrossCheck, Tolerance, Voice, compare};

@@ -173,6 +173,8 @@ fn an_empty_series_is_on_every_basis() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::cases())]
+
     #[test]
     fn raw_survives_the_way_to_split_and_back(
         cents in prop::collection::vec(1i64..1_000_000_000, 1..20),

@@ -303,6 +303,8 @@ fn worsened(evidence: &Evidence) -> Vec<(&'static str, Evidence)> {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::cases())]
+
     #[test]
     fn worse_evidence_and_a_later_time_never_grade_higher(
         evidence in any_evidence(),

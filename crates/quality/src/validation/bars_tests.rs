@@ -255,6 +255,8 @@ fn duplicates_and_rows_out_of_order_are_told_apart() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::cases())]
+
     #[test]
     fn no_bars_are_fatal_and_none_is_dropped(
         rows in prop::collection::vec(
