@@ -282,6 +282,12 @@ mod tests {
     }
 
     proptest! {
+    #![proptest_config(ProptestConfig {
+        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
         #[test]
         fn the_quick_way_reads_a_number_like_the_careful_one(text in "-?[0-9]{0,21}(\\.[0-9]{0,12})?([eE][+-]?[0-9])?") {
             prop_assert_eq!(decimal(&text), parse_decimal(&text), "{}", text);

@@ -30,6 +30,8 @@ const NO_QUESTION: &[(&str, &str, &str)] = &[
 
 /// What a manifest counts beside the rows that are data: vendor, file, key, why.
 const BESIDE_THE_ROWS: &[(&str, &str, &str, &str)] = &[
+    ("alpha_vantage", "monthly_adjusted_MSFT.json", "n_dividend_rows", "a month is no ex-date: no action"),
+    ("alpha_vantage", "monthly_adjusted_MSFT.json", "last_dividends", "a month is no ex-date: no action"),
     ("yahoo", "search_AAPL_news.json", "count", "counts matches and news in one"),
     ("yahoo", "search_AAPL_news.json", "n_quotes", "one match is a company that does not trade: no symbol"),
 ];

@@ -61,6 +61,12 @@ fn a_relative_range_is_cut_where_the_time_is_known() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn a_question_survives_the_way_to_yahoo_and_back(
         symbol in prop::sample::select(vec!["ACME.US", "BRK.B.US", "OCDO.XLON", "^GSPC.INDEX", "EUR/USD.FX", "BTC/USD.CRYPTO"]),

@@ -38,7 +38,9 @@ pub(super) fn check(quotes: &[Quoted], entry: &Entry, key: &str, expected: &Valu
         "quotes" => return all(quotes, expected),
         // Symbols that a payload's shape names, here as keys of an object.
         "symbols" => return compare::texts(quotes.iter().map(|q| q.instrument.name()), expected),
-        "symbol" => return compare::text(quotes.first().map(|q| q.instrument.name()), expected),
+        "symbol" | "01. symbol" => {
+            return compare::text(quotes.first().map(|q| q.instrument.name()), expected);
+        }
         "order" => return ascending(quotes),
         _ => {}
     }
