@@ -205,6 +205,8 @@ fn the_status_decides_what_a_refusal_means() {
         ("/stock/symbol?exchange=L", 401, "Invalid API key.", Rejection::Unauthorized),
         ("/stock/symbol?exchange=US", 401, access, Rejection::Unauthorized),
         ("/stock/candle", 403, access, Rejection::NotEntitled),
+        ("/stock/candle", 402, "Upgrade your plan", Rejection::NotEntitled),
+        ("/stock/candle", 402, "Payment due", Rejection::QuotaSpent { window: None, resets: None }),
         ("/stock/candle", 422, "Wrong resolution", Rejection::CallersMistake),
         ("/quote", 429, "API limit reached.", Rejection::rate_limited()),
         ("any", 403, access, Rejection::NotEntitled),

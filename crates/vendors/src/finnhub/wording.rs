@@ -54,11 +54,15 @@ pub(super) fn refusal(sent: &HttpRequest, response: &HttpResponse, now: Instant)
                 _ => Rejection::Unauthorized,
             }
         }
-        (402 | 403, Some(_)) => Rejection::NotEntitled,
+        (402, Some(text)) if text.contains("access to this resource") || text.contains("plan") => {
+            Rejection::NotEntitled
+        }
+        (402, _) => Rejection::QuotaSpent { window: None, resets: None },
+        (403, Some(_)) => Rejection::NotEntitled,
         (429, _) => limited(response, now),
         (400 | 404 | 405 | 422, Some(_)) => Rejection::CallersMistake,
         // No word of the vendor's: a wall before its data.
-        (status @ (300..=399 | 402 | 403 | 500..), _) => Rejection::VendorFault { status },
+        (status @ (300..=399 | 403 | 500..), _) => Rejection::VendorFault { status },
         _ => Rejection::unreadable("an error as the vendor words it"),
     }
 }

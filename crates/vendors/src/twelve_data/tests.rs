@@ -192,6 +192,8 @@ fn refusals_are_told_by_code_and_plan_wording_under_any_status() {
         (400, "**symbol** not found: FAKE. Please specify it correctly", Rejection::UnknownSymbol),
         (400, "No data is available on the specified dates.", Rejection::NoData),
         (401, "**apikey** parameter is incorrect or not specified.", Rejection::Unauthorized),
+        (402, "Payment due", Rejection::QuotaSpent { window: None, resets: None }),
+        (402, "It is not available with your plan.", Rejection::NotEntitled),
         (403, "**symbol** SAN is not available with your plan.", Rejection::NotEntitled),
         (403, "/splits is available exclusively with pro or ultra plans", Rejection::NotEntitled),
         (404, "This symbol is available starting with the Pro plan.", Rejection::NotEntitled),

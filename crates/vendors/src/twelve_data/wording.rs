@@ -52,7 +52,8 @@ fn meaning(code: u16, message: &str) -> Rejection {
     }
     match code {
         401 => Rejection::Unauthorized,
-        402 | 403 => Rejection::NotEntitled,
+        402 => Rejection::QuotaSpent { window: None, resets: None },
+        403 => Rejection::NotEntitled,
         400 | 404 if message.contains("No data is available") => Rejection::NoData,
         400 if message.contains("**symbol** not found") => Rejection::UnknownSymbol,
         400 if message.contains("**symbol**") && message.contains("missing or invalid") => {
@@ -77,7 +78,7 @@ pub(super) fn refusal(response: &HttpResponse) -> Rejection {
     let failure = serde_json::from_slice::<Failure<'_>>(body).unwrap_or_default();
     let rejection = match (failure.rejection(), response.status) {
         (Some(rejection), _) => rejection,
-        (None, 401 | 429) => meaning(response.status, ""),
+        (None, 401 | 402 | 429) => meaning(response.status, ""),
         // No word of the vendor's: a wall before its data, or a host that is not the vendor.
         (None, status @ (300..=403 | 500..)) => Rejection::VendorFault { status },
         (None, _) => Rejection::unreadable("an error as the vendor words it"),

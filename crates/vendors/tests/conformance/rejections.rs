@@ -51,6 +51,11 @@ fn a_status_429_is_a_limit_with_the_wait_the_vendor_asks_for() {
 }
 
 #[test]
+fn a_status_402_is_a_spent_quota() {
+    check_all(&HttpResponse::text(402, "Payment Required"), |r| matches!(r, Rejection::QuotaSpent { .. }));
+}
+
+#[test]
 fn a_failing_server_is_the_vendors_fault() {
     for status in [500, 502, 503, 504] {
         for body in ["", "<!DOCTYPE html><html><body>Bad gateway</body></html>", "{}"] {
