@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::reply::{Reply, accept, paged, parse, reply};
 use super::symbols::{UNNAMED, is_placeholder, only, own, spell};
 use crate::json::Exact;
-use crate::text::Zone;
+use crate::text::{Zone, ZoneWalk};
 use crate::{Data, Decoded, HttpRequest, Question, Quoted, Rejection};
 
 const ROWS: &str = "rows of bars with t, o, h, l and c";
@@ -63,9 +63,10 @@ pub(super) fn range(
         series.interval = interval_of(&series.bars).unwrap_or(series.interval);
     }
     if !series.interval.is_intraday() {
-        let zone = Zone::new_york();
+        let mut zone = ZoneWalk::named("America/New_York").ok_or(Rejection::unreadable(ROWS))?;
         for bar in &mut series.bars {
-            date_bar(bar, zone.date(bar.start), series.interval, &zone)?;
+            let date = zone.date(bar.start);
+            date_bar(bar, date, series.interval, &mut zone)?;
         }
     }
     paged(sent, &reply, Data::Bars(series), None)
@@ -192,11 +193,11 @@ fn closed_bar(row: &Row<'_>, zone: &Zone) -> Result<Bar, Rejection> {
 }
 
 /// Gives a bar of a day or longer its trading date. The vendor's week starts on Sunday, ours on Monday.
-fn date_bar(bar: &mut Bar, date: Date, interval: Interval, zone: &Zone) -> Result<(), Rejection> {
+fn date_bar(bar: &mut Bar, date: Date, interval: Interval, zone: &mut ZoneWalk) -> Result<(), Rejection> {
     bar.trading_date = Some(date);
     if interval == Interval::W1 && date.weekday() == jiff::civil::Weekday::Sunday {
         let monday = date.tomorrow().map_err(|_| Rejection::unreadable(ROWS))?;
-        bar.start = zone.midnight(monday).ok_or(Rejection::unreadable(ROWS))?;
+        bar.start = zone.instant(monday.at(0, 0, 0, 0)).ok_or(Rejection::unreadable(ROWS))?;
         bar.trading_date = Some(monday);
     }
     Ok(())

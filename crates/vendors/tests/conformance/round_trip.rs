@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{
-    ActionKind, Bar, BarSeries, CorporateAction, Denomination, Instant, Instrument, InstrumentId,
+    ActionKind, Adjustment, Bar, BarSeries, CorporateAction, Denomination, Instant, Instrument, InstrumentId,
     InstrumentKind, Interval, MarketPhase, MarketStatus, NewsItem, Price, Quote, Ratio, Size, Trade,
     number::Decimal,
 };
@@ -61,8 +61,11 @@ fn is_same_question(profile: &Profile, asked: &Question, found: &Question) -> bo
     };
     let same_kind = match (asked, found) {
         (Question::Quotes { .. }, Question::Quotes { .. }) => true,
-        (Question::Bars { adjustment: a, .. }, Question::Bars { adjustment: b, .. }) => {
-            asked.capability() == found.capability() && (a == b || profile.bar_adjustments().len() < 2)
+        (Question::Bars { interval, adjustment: a, .. }, Question::Bars { adjustment: b, .. }) => {
+            // Minutes may come as traded whatever is asked.
+            let only_raw = interval.is_intraday() && *b == Adjustment::Raw;
+            asked.capability() == found.capability()
+                && (a == b || only_raw || profile.bar_adjustments().len() < 2)
         }
         (Question::Search { words: a, .. }, Question::Search { words: b, .. }) => a == b,
         _ => asked.capability() == found.capability(),

@@ -109,7 +109,8 @@ pub(super) fn actions(actions: &[CorporateAction], key: &str, expected: &Value) 
             [only] => one_side(only, key, expected),
             _ => Verdict::Unmapped,
         },
-        _ => match actions.first() {
+        // The payload lists the newest first.
+        _ => match if key.starts_with("first_") { actions.last() } else { actions.first() } {
             Some(action) => of_action(action, key, expected, &Value::Null),
             None => Verdict::Differs("no action".to_owned()),
         },
