@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use domain::{Adjustment, Instant, Interval, VendorId};
 
-use crate::codec::Session;
+use crate::codec::{Allowance, Session};
 use crate::{
     Ask, Codec, Data, Decoded, HttpRequest, HttpResponse, KeySlot, Offer, Profile, Question, Rejection,
     Status, VendorClass,
@@ -89,6 +89,10 @@ impl Codec for Finnhub {
 
     fn longest_range(&self, interval: Interval) -> Option<Duration> {
         interval.is_intraday().then_some(Duration::from_secs(30 * 86_400))
+    }
+
+    fn allowance(&self, response: &HttpResponse) -> Option<Allowance> {
+        wording::allowance(response)
     }
 
     fn decode_response(
@@ -155,7 +159,7 @@ impl Codec for Finnhub {
             Ok(Data::MarketStatus(rows)) => lists::encode_market_status(rows, now),
             Ok(Data::ManyBars(_)) => return wording::encode(&Rejection::Unsupported, path, now),
         };
-        wording::counted(HttpResponse::json(200, body), 59, now)
+        HttpResponse::json(200, body)
     }
 }
 

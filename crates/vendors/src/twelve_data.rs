@@ -17,6 +17,7 @@
 //! | a date can appear twice in daily bars of currencies: the first row stands | `bars` |
 //! | prices are adjusted for splits unless `adjust` says otherwise | `request` |
 //! | `from_factor` of a split is the **new** count | `actions` |
+//! | `api-credits-left` tells what is left of the minute | this file |
 //! | calendars are bare arrays whose rows name their symbol | `actions` |
 
 mod actions;
@@ -31,7 +32,9 @@ use std::time::Duration;
 use domain::{Adjustment, Instant, InstrumentId, Interval, VendorId, Venue};
 use serde::Deserialize;
 
+use crate::codec::Allowance;
 use crate::field::venue_of_mic;
+use crate::plan::Per;
 use crate::text::is_unnamed;
 use crate::{
     Ask, Codec, Data, Decoded, HttpRequest, HttpResponse, KeySlot, Offer, Profile, Question, Rejection,
@@ -94,6 +97,12 @@ impl Codec for TwelveData {
 
     fn longest_range(&self, interval: Interval) -> Option<Duration> {
         Some(interval.nominal_length() * (MOST_ROWS as u32 - 1))
+    }
+
+    fn allowance(&self, response: &HttpResponse) -> Option<Allowance> {
+        // Credits of this full minute; the reply does not say when it ends.
+        let left = response.header("api-credits-left")?.trim().parse().ok()?;
+        Some(Allowance { per: Per::Sliding(Duration::from_secs(60)), left, resets: None })
     }
 
     fn decode_response(

@@ -7,6 +7,8 @@ use domain::Instant;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::codec::Allowance;
+use crate::plan::Per;
 use crate::{HttpRequest, HttpResponse, Rejection, Window};
 
 #[derive(Deserialize)]
@@ -68,23 +70,24 @@ pub(super) fn refusal(sent: &HttpRequest, response: &HttpResponse, now: Instant)
 }
 
 fn limited(response: &HttpResponse, now: Instant) -> Rejection {
-    let number = |name: &str| response.header(name)?.trim().parse::<i64>().ok();
-    let is_window_full = number("x-ratelimit-remaining") == Some(0);
-    let reset = number("x-ratelimit-reset").map(Instant::from_secs).filter(|_| is_window_full);
+    let full = allowance(response).filter(|allowance| allowance.left == 0);
     // The window is a minute: a longer wait would be a clock that is wrong, theirs or ours.
-    let until_reset = reset.map(|at| at.since(now)).filter(|wait| *wait <= Duration::from_secs(120));
+    let until_reset = full.and_then(|allowance| allowance.resets).map(|at| at.since(now));
+    let is_credible = |wait: &Duration| !wait.is_zero() && *wait <= Duration::from_secs(120);
     Rejection::RateLimited {
-        retry_after: response.retry_after().or(until_reset.filter(|wait| !wait.is_zero())),
-        window: is_window_full.then_some(Window::Minute),
+        retry_after: response.retry_after().or(until_reset.filter(is_credible)),
+        window: full.map(|_| Window::Minute),
     }
 }
 
-/// The headers of a reply that counts against the limit.
-pub(super) fn counted(response: HttpResponse, remaining: u32, now: Instant) -> HttpResponse {
-    response
-        .with_header("x-ratelimit-limit", 60)
-        .with_header("x-ratelimit-remaining", remaining)
-        .with_header("x-ratelimit-reset", (now.as_secs().div_euclid(60) + 1) * 60)
+/// What is left of the minute, which replies that count against it tell.
+pub(super) fn allowance(response: &HttpResponse) -> Option<Allowance> {
+    let header = |name: &str| response.header(name).map(str::trim);
+    Some(Allowance {
+        per: Per::Sliding(Duration::from_secs(60)),
+        left: header("x-ratelimit-remaining")?.parse().ok()?,
+        resets: header("x-ratelimit-reset").and_then(|text| text.parse().ok()).map(Instant::from_secs),
+    })
 }
 
 fn worded(status: u16, text: &str) -> HttpResponse {
@@ -94,11 +97,12 @@ fn worded(status: u16, text: &str) -> HttpResponse {
 /// The reply that words a refusal on an endpoint.
 pub(super) fn encode(rejection: &Rejection, path: &str, now: Instant) -> HttpResponse {
     match rejection {
-        Rejection::UnknownSymbol | Rejection::NoData => {
-            counted(HttpResponse::json(200, nothing(path)), 59, now)
-        }
+        Rejection::UnknownSymbol | Rejection::NoData => HttpResponse::json(200, nothing(path)),
         Rejection::RateLimited { .. } | Rejection::QuotaSpent { .. } => {
-            counted(worded(429, "API limit reached. Please try again later. Remaining Limit: 0"), 0, now)
+            // What is left of a limit is known where it is nothing, and only to the plan elsewhere.
+            worded(429, "API limit reached. Please try again later. Remaining Limit: 0")
+                .with_header("x-ratelimit-remaining", 0)
+                .with_header("x-ratelimit-reset", (now.as_secs().div_euclid(60) + 1) * 60)
         }
         Rejection::Unauthorized => worded(401, "Invalid API key."),
         Rejection::NotEntitled => worded(403, "You don't have access to this resource."),

@@ -253,3 +253,14 @@ fn a_listing_abroad_is_spelled_with_its_exchange_and_read_back() {
         Question::Quotes { instruments: vec![InstrumentId::new("^GSPC", Venue::INDEX)], bid_ask: false };
     assert_eq!(request::encode(&index), Err(Rejection::Unsupported));
 }
+
+#[test]
+fn the_credits_left_of_the_minute_are_read_from_the_headers() {
+    let left = |value: &str| {
+        let response = HttpResponse::json(200, "{}").with_header("Api-Credits-Left", value);
+        TwelveData.allowance(&response).map(|allowance| allowance.left)
+    };
+    assert_eq!(left(" 7 "), Some(7));
+    assert_eq!(left("many"), None);
+    assert_eq!(TwelveData.allowance(&HttpResponse::json(200, "{}")), None);
+}

@@ -1,6 +1,7 @@
 //! SRC-7, SRC-8, SRC-9, SRC-15: each recorded payload, read by vendor and endpoint alone, says what its
 //! manifest expects, key by key. A key nobody maps fails the suite.
 
+use domain::Instant;
 use vendors::reading::{decode, read};
 use vendors::{Codec, Decoded, Rejection};
 
@@ -76,6 +77,9 @@ fn faults(codec: &dyn Codec, entry: &Entry, endpoint: &str) -> Vec<String> {
             Ok(data) => vec![format!("no reply of the vendor, yet read as {}", data.kind())],
         };
     }
+    if let Some(fault) = allowance_fault(codec, entry) {
+        return vec![fault];
+    }
     if let Some(class) = class_of(entry) {
         return match read(codec, endpoint, &response) {
             Err(rejection) => {
@@ -118,6 +122,15 @@ fn faults(codec: &dyn Codec, entry: &Entry, endpoint: &str) -> Vec<String> {
         }
     }
     faults
+}
+
+/// Headers that tell what is left of a quota are understood, whatever the body.
+fn allowance_fault(codec: &dyn Codec, entry: &Entry) -> Option<String> {
+    let left = entry.expected.get("ratelimit_remaining")?.as_u64()?;
+    let found = codec.allowance(&entry.response());
+    let resets = entry.text("ratelimit_reset_utc").and_then(Instant::parse);
+    let is_right = found.is_some_and(|found| u64::from(found.left) == left && found.resets == resets);
+    (!is_right).then(|| format!("ratelimit_remaining: expected {left} until {resets:?}, found {found:?}"))
 }
 
 /// A window the manifest names is the window the rejection names.
