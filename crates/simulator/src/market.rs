@@ -51,6 +51,20 @@ struct Today {
     minutes: Minutes,
     /// The day's candle before each minute.
     before: Vec<Option<Candle>>,
+    /// The prints of the minute asked for last, by its index.
+    prints: RwLock<Option<(usize, Arc<[Print]>)>>,
+}
+
+impl Today {
+    fn prints(&self, tape: &Tape, index: usize) -> Arc<[Print]> {
+        if let Some((_, prints)) = self.prints.read().as_ref().filter(|(kept, _)| *kept == index) {
+            return Arc::clone(prints);
+        }
+        let minute = &self.minutes[index];
+        let prints: Arc<[Print]> = minute.candle.prints(minute.start, tape.minute_dice(minute.start)).into();
+        *self.prints.write() = Some((index, Arc::clone(&prints)));
+        prints
+    }
 }
 
 /// The minutes of one session.
@@ -168,7 +182,7 @@ impl Market {
         let today = self.today(index, now)?;
         let after = today.minutes.partition_point(|minute| minute.start <= now);
         let at = after.checked_sub(1)?;
-        let (so_far, last) = self.run(tape, &today.minutes[at], now);
+        let (so_far, last) = run(&today.prints(tape, at), now);
         let day = Candle::then(today.before[at], so_far);
         let places = tape.places;
         let price = places.price(last.price);
@@ -330,20 +344,9 @@ impl Market {
         let before =
             minutes.iter().map(|minute| so_far.replace(Candle::then(so_far, minute.candle))).collect();
         let valid = Range::new(day.session.hours.start, until);
-        let today = Arc::new(Today { valid, day, previous, minutes, before });
+        let today = Arc::new(Today { valid, day, previous, minutes, before, prints: RwLock::new(None) });
         *self.today[index].write() = Some(Arc::clone(&today));
         Some(today)
-    }
-
-    /// A minute's candle up to `now` and its newest print.
-    fn run(&self, tape: &Tape, minute: &Minute, now: Instant) -> (Candle, Print) {
-        let prints = minute.candle.prints(minute.start, tape.minute_dice(minute.start));
-        let told = prints.partition_point(|print| print.at <= now).max(1);
-        let so_far = prints[..told]
-            .iter()
-            .fold(None, |sum, print| Some(Candle::then(sum, Candle::flat(print.price, print.size))))
-            .expect("a minute has prints, the first at its start");
-        (so_far, prints[told - 1])
     }
 
     fn bar(&self, index: usize, start: Instant, candle: Candle) -> Bar {
@@ -371,7 +374,14 @@ impl Market {
 
     /// What of a minute was known at `now`, which is not before its start.
     fn told(&self, index: usize, minute: &Minute, now: Instant) -> Candle {
-        if minute.start + MINUTE <= now { minute.candle } else { self.run(&self.tapes[index], minute, now).0 }
+        if minute.start + MINUTE <= now {
+            minute.candle
+        } else {
+            {
+                let dice = self.tapes[index].minute_dice(minute.start);
+                run(&minute.candle.prints(minute.start, dice), now).0
+            }
+        }
     }
 
     fn intraday(
@@ -507,6 +517,16 @@ impl Market {
         let steps = restate::steps(&effective, close_before);
         restate::apply(&steps, adjustment, bars, |bar| hours.trading_date(bar.start));
     }
+}
+
+/// What of a minute's prints was known at `now`, as a candle, and the newest of them; the first is always known.
+fn run(prints: &[Print], now: Instant) -> (Candle, Print) {
+    let told = prints.partition_point(|print| print.at <= now).max(1);
+    let so_far = prints[..told]
+        .iter()
+        .fold(None, |sum, print| Some(Candle::then(sum, Candle::flat(print.price, print.size))))
+        .expect("a minute has prints, the first at its start");
+    (so_far, prints[told - 1])
 }
 
 /// The window of an intraday bar: counted from the open, and again after a break. Outside regular hours it is

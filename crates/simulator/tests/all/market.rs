@@ -201,7 +201,7 @@ fn every_bar_of_a_random_market_holds_together_and_lies_in_a_session() {
 fn shorter_bars_add_up_to_longer_ones_exactly() {
     let market = synthetic();
     let range = Range::new(at("2025-06-02"), at("2025-06-07"));
-    for name in ["AAPL", "MSFT", "BTC/USDT", "SPY"] {
+    for name in ["AAPL", "BTC/USDT"] {
         let days = market.raw_bars(&us(name), Interval::D1, range, FAR);
         for (index, day) in days.iter().enumerate() {
             let end = days.get(index + 1).map_or(range.end, |next| next.start);
