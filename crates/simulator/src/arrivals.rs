@@ -47,6 +47,17 @@ impl Arrivals {
         Arrivals { zone: zone.clone(), limits: limits.collect() }
     }
 
+    /// The plan's count for a minute and what is left of it now; `None` without such a limit.
+    pub(crate) fn left_in_minute(&self, now: Instant) -> Option<(usize, usize)> {
+        self.limits.iter().find_map(|limit| match limit {
+            Counted::Sliding { count, length, newest, .. } if *length == Duration::from_secs(60) => {
+                let inside = newest.iter().rev().take_while(|at| now.since(**at) < *length).count();
+                Some((*count, count.saturating_sub(inside)))
+            }
+            Counted::Sliding { .. } | Counted::Calendar { .. } => None,
+        })
+    }
+
     /// Counts a request of some weight. Times that go back are counted at the newest one seen.
     ///
     /// # Errors
@@ -153,6 +164,8 @@ mod tests {
     fn a_batch_weighs_as_much_as_its_parts() {
         let mut credits = arrivals(8, Per::Sliding(Duration::from_secs(60)), "UTC");
         assert_eq!(credits.arrive(Instant::from_secs(0), 5), Ok(()));
+        assert_eq!(credits.left_in_minute(Instant::from_secs(59)), Some((8, 3)));
+        assert_eq!(credits.left_in_minute(Instant::from_secs(60)), Some((8, 8)));
         assert!(credits.arrive(Instant::from_secs(1), 4).is_err());
         assert!(credits.arrive(Instant::from_secs(1), 9).is_err());
     }

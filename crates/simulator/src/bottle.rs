@@ -130,7 +130,28 @@ impl Bottle {
             spells.iter().for_each(|spell| spell.fault.distort(&mut data));
             data
         });
-        self.codec.encode_response(request, question, &data, now)
+        let mut response = self.codec.encode_response(request, question, &data, now);
+        self.state_budget(request, &mut response, now);
+        response
+    }
+
+    /// Puts what is truly left into the headers of vendors that state it ("Finnhub API documentation", section
+    /// "Rate limits"; "Twelve Data API documentation", section "Credits"; both read 2026-10).
+    fn state_budget(&self, request: &HttpRequest, response: &mut HttpResponse, now: Instant) {
+        let names = match self.vendor().as_str() {
+            "finnhub" => ["x-ratelimit-limit", "x-ratelimit-remaining"],
+            "twelve_data" => ["api-credits-used", "api-credits-left"],
+            _ => return,
+        };
+        let Some(key) = self.key_of(request) else { return };
+        let budget = self.arrivals.lock().get(key).and_then(|of_key| of_key.left_in_minute(now));
+        response.headers.retain(|(name, _)| !names.contains(&name.as_str()));
+        if let Some((count, left)) = budget {
+            let first = if names[0] == "api-credits-used" { count - left } else { count };
+            for (name, value) in names.into_iter().zip([first, left]) {
+                response.headers.push((name.to_owned(), value.to_string()));
+            }
+        }
     }
 
     fn admit(

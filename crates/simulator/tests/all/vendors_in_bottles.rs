@@ -152,6 +152,21 @@ fn one_request_too_many_is_refused_until_the_window_has_passed() {
 }
 
 #[test]
+fn a_vendor_that_states_its_budget_states_what_is_left() {
+    let market = synthetic();
+    for (vendor, header) in [("finnhub", "x-ratelimit-remaining"), ("twelve_data", "api-credits-left")] {
+        let codec = vendors::find(vendor).unwrap();
+        let bottle = bottle(codec, limited(8, 60));
+        let now = at(NOON);
+        let asked = crate::worlds::request(codec, &quote_of("AAPL"), now);
+        let left: Vec<String> = (0..3)
+            .map(|_| bottle.answer(&asked, &market, &[], now).header(header).unwrap().to_owned())
+            .collect();
+        assert_eq!(left, ["7", "6", "5"], "{vendor}");
+    }
+}
+
+#[test]
 fn a_vendor_refuses_a_missing_and_a_wrong_key_in_its_own_words() {
     let market = synthetic();
     let now = at(NOON);
