@@ -7,8 +7,9 @@ use std::time::Duration;
 use domain::{Calendars, Directory, Instant, InstrumentId, VendorId};
 use parking_lot::{Mutex, RwLock};
 use resilience::circuit_breaker::{Reason, Transition};
-use resilience::quota::{Quota, Window};
+use resilience::quota::{Quota, VendorWord, Window};
 use telemetry::{Event, EventKind};
+use vendors::plan::Per;
 use vendors::{Capability, Data, Question};
 
 use crate::answer::{Answer, CacheState, Decision, Failure, Served, Skipped, Unanswered, Why};
@@ -497,6 +498,19 @@ impl Gateway {
             .iter()
             .map(|status| window_word(status.limit.window))
             .collect()
+    }
+
+    /// Believes a vendor that says less is left of its quota than we counted (LIM-6).
+    pub(crate) async fn heed(&self, upstream: &Upstream, allowance: vendors::Allowance, now: Instant) {
+        let window = match allowance.per {
+            Per::Sliding(length) => Window::Sliding(length),
+            Per::Day => Window::Day,
+            Per::Month => Window::Month,
+        };
+        let word = VendorWord::Remaining { window, left: allowance.left, resets: allowance.resets };
+        if let Err(error) = upstream.limiter.observe(word, now, &*self.store).await {
+            self.store_failed(&error);
+        }
     }
 
     /// Draws what follows from a failure besides the breaker.

@@ -439,7 +439,10 @@ impl Gateway {
 
 fn with_cross_check(answer: &mut Answer, check: &CrossCheck) {
     answer.findings.retain(|finding| {
-        !matches!(finding.rule, quality::Rule::SingleVoice | quality::Rule::VendorDisagreement)
+        !matches!(
+            finding.rule,
+            quality::Rule::SingleVoice | quality::Rule::VendorDisagreement | quality::Rule::PossibleSplit
+        )
     });
     answer.findings.extend(check.findings());
     let checks = Checks::weigh(&answer.findings, 1, check);

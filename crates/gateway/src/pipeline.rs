@@ -209,6 +209,9 @@ impl Gateway {
             let now = self.clock.now();
             let status = reply.as_ref().ok().map(|response| response.status);
             let session = upstream.session();
+            if let Some(allowance) = reply.as_ref().ok().and_then(|r| upstream.settings.codec.allowance(r)) {
+                self.heed(upstream, allowance, now).await;
+            }
             let decoded = reply.map_err(AttemptError::Transport).and_then(|response| {
                 let ask = upstream.ask(question, &session, now);
                 let decoded = upstream.settings.codec.decode_response(&ask, &wire, &response);

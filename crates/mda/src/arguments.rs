@@ -1,0 +1,251 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Market Data Agent: one gateway between your programs and every market-data vendor.
+#[derive(Parser)]
+#[command(name = "mda", version, about, long_about = None, propagate_version = true)]
+pub struct Arguments {
+    /// Print JSON instead of tables
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run everything from nothing: simulated vendors and the gateway, ready to be asked
+    Demo(Demo),
+    /// Run the gateway
+    Serve(Serve),
+    /// Run simulated vendors only, for a gateway elsewhere
+    Simulate(Simulate),
+    /// Make a simulated vendor fail for a while
+    Chaos(Chaos),
+    /// Ask for the latest quotes
+    Quote(Quote),
+    /// Ask for bars
+    Bars(Bars),
+    /// Show what each vendor says of one symbol
+    Compare(Compare),
+    /// Show how a request was answered
+    Explain(Explain),
+    /// Show vendors, their health, quotas and breakers
+    Vendors(Vendors),
+    /// Show what the gateway makes of a vendor's payload
+    Decode(Decode),
+    /// Check configuration and environment without starting anything
+    Check(Check),
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Run everything from nothing.
+#[derive(Args)]
+pub struct Demo {
+    /// Address of the gateway
+    #[arg(long, default_value = "127.0.0.1:8000")]
+    pub listen: SocketAddr,
+    /// Folder for data; a temporary one, removed at the end, unless given
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Replay a folder of recorded bars instead of the synthetic market
+    #[arg(long)]
+    pub market: Option<PathBuf>,
+    /// Seed of the synthetic market and of everything random
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Start the shared clock here (RFC 3339 or a date)
+    #[arg(long)]
+    pub at: Option<String>,
+    /// Let the shared clock run so many times faster
+    #[arg(long, default_value_t = 1.0)]
+    pub speed: f64,
+    /// Only come up; do not tell the story of a failing vendor
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// Where the configuration comes from.
+#[derive(Args, Clone, Default)]
+pub struct Configured {
+    /// Configuration file (YAML or JSON)
+    #[arg(long, short, env = "MDA_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Overlay beside it: development, staging or production
+    #[arg(long)]
+    pub environment: Option<String>,
+    /// Address to listen on
+    #[arg(long)]
+    pub listen: Option<SocketAddr>,
+    /// Folder for data
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+}
+
+/// Run the gateway.
+#[derive(Args)]
+pub struct Serve {
+    /// Where the configuration comes from
+    #[command(flatten)]
+    pub configured: Configured,
+}
+
+/// Run simulated vendors only.
+#[derive(Args)]
+pub struct Simulate {
+    /// Address of the simulated vendors
+    #[arg(long, default_value = "127.0.0.1:9000")]
+    pub listen: SocketAddr,
+    /// Replay a folder of recorded bars instead of the synthetic market
+    #[arg(long)]
+    pub market: Option<PathBuf>,
+    /// Seed of the synthetic market and of everything random
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Start the clock here (RFC 3339 or a date)
+    #[arg(long)]
+    pub at: Option<String>,
+    /// Let the clock run so many times faster
+    #[arg(long, default_value_t = 1.0)]
+    pub speed: f64,
+    /// Plan of a vendor, as VENDOR=PLAN; may be given several times
+    #[arg(long = "plan", value_name = "VENDOR=PLAN")]
+    pub plans: Vec<String>,
+    /// Answer without delay
+    #[arg(long)]
+    pub no_latency: bool,
+    /// Enforce no limits
+    #[arg(long)]
+    pub unlimited: bool,
+    /// Print a configuration for `mda serve` that uses these vendors, and exit
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+/// Make a simulated vendor fail for a while.
+#[derive(Args)]
+pub struct Chaos {
+    /// outage, slow, hang, 429, html, truncate, wrong, stale, pence; or `end` to end what runs
+    pub fault: String,
+    /// Which vendor
+    pub vendor: String,
+    /// How long, with its unit
+    #[arg(long = "for", default_value = "60s")]
+    pub duration: String,
+    /// The simulated vendors: the address of `mda simulate`, or of the vendors of `mda demo`
+    #[arg(long, default_value = "http://127.0.0.1:9000")]
+    pub simulator: String,
+}
+
+/// Where a question goes.
+#[derive(Args, Clone)]
+pub struct Asked {
+    /// A running gateway. Unless given, one at 127.0.0.1:8000 is asked, and where there is none the question
+    /// is answered in this process
+    #[arg(long, env = "MDA_SERVER")]
+    pub server: Option<String>,
+    /// Policy words, as NAME=VALUE: vendor, vendors, failover, strategy, min_grade, max_age, stale, …
+    #[arg(long = "with", value_name = "NAME=VALUE")]
+    pub policy: Vec<String>,
+    /// Where the configuration comes from, if it is answered in this process
+    #[command(flatten)]
+    pub configured: Configured,
+}
+
+/// Ask for the latest quotes.
+#[derive(Args)]
+pub struct Quote {
+    /// Symbols: AAPL, AAPL.XNAS, BTC/USDT
+    #[arg(required = true)]
+    pub symbols: Vec<String>,
+    /// Where the question goes
+    #[command(flatten)]
+    pub asked: Asked,
+}
+
+/// Ask for bars.
+#[derive(Args)]
+pub struct Bars {
+    /// Symbols: AAPL, AAPL.XNAS, BTC/USDT
+    #[arg(required = true)]
+    pub symbols: Vec<String>,
+    /// 1s 1m 5m 15m 30m 1h 4h 1d 1w 1mo
+    #[arg(long, short, default_value = "1d")]
+    pub interval: String,
+    /// First instant or date
+    #[arg(long)]
+    pub start: Option<String>,
+    /// First instant or date after
+    #[arg(long)]
+    pub end: Option<String>,
+    /// raw, split, dividend or all
+    #[arg(long)]
+    pub adjustment: Option<String>,
+    /// Where the question goes
+    #[command(flatten)]
+    pub asked: Asked,
+}
+
+/// Show what each vendor says of one symbol.
+#[derive(Args)]
+pub struct Compare {
+    /// The symbol
+    pub symbol: String,
+    /// Where the question goes
+    #[command(flatten)]
+    pub asked: Asked,
+}
+
+/// Show how a request was answered.
+#[derive(Args)]
+pub struct Explain {
+    /// The request id: `meta.request_id`, or the header X-Request-Id
+    pub request_id: String,
+    /// Where the question goes
+    #[command(flatten)]
+    pub asked: Asked,
+}
+
+/// Show vendors.
+#[derive(Args)]
+pub struct Vendors {
+    /// Only this one, in full
+    pub vendor: Option<String>,
+    /// Where the question goes
+    #[command(flatten)]
+    pub asked: Asked,
+}
+
+/// Show what the gateway makes of a vendor's payload.
+#[derive(Args)]
+pub struct Decode {
+    /// Whose payload
+    #[arg(long)]
+    pub vendor: String,
+    /// The endpoint it came from: a path with or without query, a full URL, a function's name
+    #[arg(long)]
+    pub endpoint: String,
+    /// HTTP status it came with
+    #[arg(long, default_value_t = 200)]
+    pub status: u16,
+    /// The payload; `-` reads standard input
+    pub file: PathBuf,
+}
+
+/// Check configuration and environment.
+#[derive(Args)]
+pub struct Check {
+    /// Where the configuration comes from
+    #[command(flatten)]
+    pub configured: Configured,
+}

@@ -1,0 +1,169 @@
+//! Questions from the command line: the same API, printed as tables.
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::arguments::{Bars, Compare, Explain, Quote, Vendors};
+use crate::client::{self, Reply};
+use crate::{exit, table};
+
+/// Prints JSON, or the table that `show` makes of a good answer.
+fn finish(reply: &Reply, as_json: bool, show: impl Fn(&Value)) -> u8 {
+    if as_json {
+        println!("{}", reply.body);
+    } else if reply.status < 300 {
+        show(&reply.body);
+    } else {
+        let text = |key: &str| table::cell(&reply.body[key]);
+        eprintln!("mda: {}: {}", text("code"), text("detail"));
+        for problem in reply.body["problems"].as_array().into_iter().flatten() {
+            eprintln!("  {}: {}", table::cell(&problem["parameter"]), table::cell(&problem["detail"]));
+        }
+    }
+    exit::of_status(reply.status)
+}
+
+/// What is true of the whole answer, below its table.
+fn footer(body: &Value) {
+    let meta = &body["meta"];
+    if meta["simulated"] == true {
+        println!("SIMULATED");
+    }
+    for warning in body["warnings"].as_array().into_iter().flatten() {
+        println!("{}: {}", table::cell(&warning["code"]), table::cell(&warning["detail"]));
+    }
+    println!("request {}", table::cell(&meta["request_id"]));
+}
+
+/// What of `meta` holds for one symbol: its own part, else the common one.
+fn meta<'a>(body: &'a Value, symbol: &str, key: &str) -> &'a Value {
+    match &body["meta"]["symbols"][symbol][key] {
+        Value::Null => &body["meta"][key],
+        own => own,
+    }
+}
+
+/// `mda quote`.
+pub async fn quote(ask: Quote, as_json: bool) -> Result<u8> {
+    let reply = client::get(&ask.asked, "/v1/quotes/latest", &[("symbols", ask.symbols.join(","))]).await?;
+    Ok(finish(&reply, as_json, |body| {
+        let rows = body["data"].as_object().into_iter().flatten().map(|(symbol, data)| {
+            let quote = if data.is_array() { &data[0] } else { data };
+            let column = |key: &str| table::cell(&quote[key]);
+            vec![
+                symbol.clone(),
+                column("last"),
+                column("bid"),
+                column("ask"),
+                column("volume"),
+                table::cell(&meta(body, symbol, "grade")["letter"]),
+                table::cell(meta(body, symbol, "vendor")),
+                table::cell(&meta(body, symbol, "freshness")["age_ms"]),
+                table::cell(&meta(body, symbol, "cache")["state"]),
+            ]
+        });
+        table::print(&["symbol", "last", "bid", "ask", "volume", "grade", "vendor", "age ms", "cache"], rows.collect());
+        failures(body);
+        footer(body);
+    }))
+}
+
+fn failures(body: &Value) {
+    for (symbol, own) in body["meta"]["symbols"].as_object().into_iter().flatten() {
+        if !own["error"].is_null() {
+            println!("{symbol}: {}: {}", table::cell(&own["error"]["code"]), table::cell(&own["error"]["detail"]));
+        }
+    }
+}
+
+/// `mda bars`.
+pub async fn bars(ask: Bars, as_json: bool) -> Result<u8> {
+    let mut query = vec![("symbols", ask.symbols.join(",")), ("interval", ask.interval)];
+    for (name, value) in [("start", ask.start), ("end", ask.end), ("adjustment", ask.adjustment)] {
+        query.extend(value.map(|value| (name, value)));
+    }
+    let reply = client::get(&ask.asked, "/v1/bars", &query).await?;
+    Ok(finish(&reply, as_json, |body| {
+        for (symbol, rows) in body["data"].as_object().into_iter().flatten() {
+            println!(
+                "{symbol} from {}, {}, grade {}",
+                table::cell(meta(body, symbol, "vendor")),
+                table::cell(&meta(body, symbol, "basis")["adjustment"]),
+                table::cell(&meta(body, symbol, "grade")["letter"]),
+            );
+            let columns = ["t", "open", "high", "low", "close", "volume", "final", "grade"];
+            let rows = rows.as_array().into_iter().flatten();
+            let cells = rows.map(|row| columns.iter().map(|column| table::cell(&row[*column])).collect());
+            table::print(&columns, cells.collect());
+        }
+        failures(body);
+        footer(body);
+    }))
+}
+
+/// `mda compare`.
+pub async fn compare(ask: Compare, as_json: bool) -> Result<u8> {
+    let reply = client::get(&ask.asked, "/v1/compare", &[("symbol", ask.symbol)]).await?;
+    Ok(finish(&reply, as_json, |body| {
+        let columns = ["vendor", "price", "bid", "ask", "difference_percent", "age_ms", "delivery", "grade", "error"];
+        let rows = body["data"].as_array().into_iter().flatten();
+        let cells = rows.map(|row| columns.iter().map(|column| table::cell(&row[*column])).collect());
+        table::print(&columns, cells.collect());
+        footer(body);
+    }))
+}
+
+/// `mda explain`.
+pub async fn explain(ask: Explain, as_json: bool) -> Result<u8> {
+    let reply = client::get(&ask.asked, &format!("/v1/explain/{}", ask.request_id), &[]).await?;
+    Ok(finish(&reply, as_json, |body| {
+        println!("{} at {}", table::cell(&body["question"]), table::cell(&body["at"]));
+        if body["policy"].as_str().is_some_and(|policy| !policy.is_empty()) {
+            println!("policy: {}", table::cell(&body["policy"]));
+        }
+        let list = |key: &str, columns: &[&str]| {
+            let rows = body[key].as_array().into_iter().flatten();
+            let cells = rows.map(|row| columns.iter().map(|column| table::cell(&row[*column])).collect());
+            table::print(columns, cells.collect());
+        };
+        list("candidates", &["vendor", "score", "skipped", "detail"]);
+        list("attempts", &["vendor", "capability", "outcome", "ms", "status", "retry_at"]);
+        for note in body["notes"].as_array().into_iter().flatten() {
+            println!("- {}", table::cell(note));
+        }
+        println!("answered by {}", table::cell(&body["answered_by"]));
+    }))
+}
+
+/// `mda vendors`.
+pub async fn vendors(ask: Vendors, as_json: bool) -> Result<u8> {
+    let path = match &ask.vendor {
+        Some(vendor) => format!("/v1/vendors/{vendor}"),
+        None => "/v1/vendors".to_owned(),
+    };
+    let reply = client::get(&ask.asked, &path, &[]).await?;
+    Ok(finish(&reply, as_json, |body| match body["data"].as_array() {
+        Some(rows) => {
+            let cells = rows.iter().map(|row| {
+                let quota = row["quota"].as_array().into_iter().flatten();
+                let quota: Vec<String> = quota
+                    .map(|w| format!("{}/{} a {}", table::cell(&w["remaining"]), table::cell(&w["limit"]), table::cell(&w["window"])))
+                    .collect();
+                vec![
+                    table::cell(&row["id"]),
+                    table::cell(&row["state"]),
+                    table::cell(&row["plan"]["name"]),
+                    table::cell(&row["delivery"]),
+                    table::cell(&row["breaker"]["state"]),
+                    quota.join(", "),
+                    table::cell(&row["health"]["error_count"]),
+                    table::cell(&row["health"]["latency_p95_ms"]),
+                    table::cell(&row["health"]["reliability"]),
+                ]
+            });
+            let columns = ["vendor", "state", "plan", "delivery", "breaker", "quota left", "errors", "p95 ms", "reliability"];
+            table::print(&columns, cells.collect());
+        }
+        None => println!("{}", serde_json::to_string_pretty(body).unwrap_or_default()),
+    }))
+}

@@ -1,0 +1,150 @@
+//! Puts the parts together: production and simulation differ only in what stands behind the seams.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use config::{Configuration, Flags};
+use domain::{Calendar, Calendars, Directory};
+use gateway::{Clock, Entropy, Gateway, Seams, Store, Transport};
+use secrecy::ExposeSecret;
+
+use crate::arguments::Configured;
+
+/// A variable of the environment.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Reads the configuration a command names.
+///
+/// # Errors
+/// `config::Problems`, all of them at once.
+pub fn configuration(configured: &Configured) -> Result<Configuration> {
+    let flags = Flags {
+        environment: configured.environment.clone(),
+        listen: configured.listen,
+        data: configured.data.clone(),
+    };
+    let base = match &configured.config {
+        Some(path) => Some((path.display().to_string(), read(path)?)),
+        None => None,
+    };
+    let overlay = match (&configured.config, &base) {
+        (Some(path), Some((_, text))) => overlay(path, text, &flags)?,
+        _ => None,
+    };
+    let parts = |pair: &Option<(String, String)>| pair.clone();
+    let (base, overlay) = (parts(&base), parts(&overlay));
+    let borrow = |pair: &'_ Option<(String, String)>| pair.as_ref().map(|(a, b)| (a.clone(), b.clone()));
+    let (base, overlay) = (borrow(&base), borrow(&overlay));
+    Ok(config::load(
+        base.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
+        overlay.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
+        &variable,
+        &flags,
+    )?)
+}
+
+/// The overlay beside a base file, if its environment has one: `production.yaml`.
+fn overlay(path: &Path, base: &str, flags: &Flags) -> Result<Option<(String, String)>> {
+    let Some(name) = config::configuration::environment(Some(base), &variable, flags) else { return Ok(None) };
+    let file = path.with_file_name(format!("{name}.yaml"));
+    if file == path || !file.exists() {
+        return Ok(None);
+    }
+    Ok(Some((file.display().to_string(), read(&file)?)))
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let mut problems = config::Problems::default();
+        problems.add(path.display().to_string(), format!("cannot be read: {error}"));
+        problems.into()
+    })
+}
+
+/// Calendars built in, with those of files added or replaced.
+///
+/// # Errors
+/// `config::Problems` for files that cannot be read.
+pub fn calendars(files: &[PathBuf]) -> Result<Calendars> {
+    let mut calendars = Calendars::built_in();
+    let mut problems = config::Problems::default();
+    for file in files {
+        match Calendar::parse(&read(file)?) {
+            Ok(calendar) => calendars.replace(calendar),
+            Err(error) => problems.add(file.display().to_string(), error.to_string()),
+        }
+    }
+    problems.into_result()?;
+    Ok(calendars)
+}
+
+/// Opens a gateway over real storage and the given clock.
+pub async fn gateway(
+    configuration: Configuration,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Arc<Gateway>> {
+    std::fs::create_dir_all(&configuration.data)
+        .with_context(|| format!("the data folder {} cannot be made", configuration.data.display()))?;
+    let store = storage::Sqlite::open(&configuration.data, Arc::clone(&clock))?;
+    let store: Arc<dyn Store> = Arc::new(store);
+    let transport = runtime::HttpTransport::new(runtime::transport::Settings::default(), Arc::clone(&clock))?;
+    let transport: Arc<dyn Transport> = Arc::new(transport);
+    let seams = Seams { clock, transport, store, entropy };
+    let calendars = Arc::new(calendars(&configuration.calendars)?);
+    Ok(Gateway::open(seams, configuration.gateway, calendars, Directory::built_in()).await?)
+}
+
+/// Starts the log: every line on standard error, every secret masked.
+pub fn log(configuration: &Configuration) {
+    let secrets: Vec<String> = configuration
+        .gateway
+        .upstreams
+        .iter()
+        .filter_map(|upstream| upstream.key.as_ref())
+        .map(|key| key.expose_secret().to_owned())
+        .collect();
+    let redactor = runtime::Redactor::new(secrets);
+    let filter = tracing_subscriber::EnvFilter::new(format!("{},hyper=warn,reqwest=warn", configuration.log_level));
+    // A second call (a demo after another in one process) keeps the first log.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(redactor.writer(std::io::stderr))
+        .try_init();
+}
+
+/// Completes when the process is asked to stop: interrupt or termination.
+pub async fn asked_to_stop() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(signal) => signal,
+        Err(_) => return std::future::pending().await,
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Serves a gateway until `stop` completes, then lets it finish what it writes behind.
+pub async fn serve(
+    gateway: Arc<Gateway>,
+    listener: tokio::net::TcpListener,
+    simulated: bool,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    let about = api::About { version: env!("CARGO_PKG_VERSION"), simulated };
+    api::serve(listener, api::app(Arc::clone(&gateway), about), stop).await;
+    gateway.close().await;
+    Ok(())
+}
+
+/// Listens, or says who is in the way.
+pub async fn listen(address: std::net::SocketAddr) -> Result<tokio::net::TcpListener> {
+    tokio::net::TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{address} cannot be listened on; choose another with --listen"))
+}
