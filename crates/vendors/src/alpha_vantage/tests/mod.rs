@@ -1,6 +1,7 @@
 //! SRC-2, SRC-4, SRC-7, SRC-8, SRC-9, SRC-13, on payloads written here from the documented shapes.
 
 mod both_ends;
+mod examples;
 
 use std::time::Duration;
 

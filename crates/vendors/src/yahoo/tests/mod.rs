@@ -9,6 +9,7 @@ use serde_json::Value;
 
 mod asking;
 mod both_ends;
+mod examples;
 mod recordings;
 
 use super::*;
