@@ -1,1 +1,28 @@
-//! storage
+//! What is kept, for real: one SQLite file that survives kill -9, full disks and corrections.
+
+pub mod sqlite;
+pub mod boot;
+pub mod journal;
+pub mod worker;
+
+mod bars;
+mod sealed;
+mod block;
+mod row;
+mod varint;
+mod actions;
+mod quotes;
+mod instruments;
+mod quotas;
+mod record;
+mod word;
+mod statements;
+mod migration;
+mod fault;
+
+#[cfg(test)]
+mod samples;
+
+pub use journal::StoredEvent;
+pub use sqlite::{Options, Sqlite};
+pub use worker::{OnSlow, Slow};
