@@ -14,6 +14,16 @@ use serde_json::value::RawValue;
 pub(crate) struct Exact(pub(crate) Option<Decimal>);
 
 impl Exact {
+    /// Reads a value; `None` for one that is neither number nor `null` nor empty text.
+    pub(crate) fn read(value: &RawValue) -> Option<Exact> {
+        let text = value.get();
+        if text == "null" || text == "\"\"" {
+            return Some(Exact(None));
+        }
+        let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+        decimal(bare).map(|value| Exact(Some(value)))
+    }
+
     /// As a price.
     pub(crate) fn price(self) -> Option<Price> {
         self.0.map(Price::new)
@@ -51,15 +61,7 @@ impl Exact {
 
 impl<'de> Deserialize<'de> for Exact {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Exact, D::Error> {
-        let text = <&RawValue>::deserialize(deserializer)?.get();
-        if text == "null" || text == "\"\"" {
-            return Ok(Exact(None));
-        }
-        let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
-        match decimal(bare) {
-            Some(value) => Ok(Exact(Some(value))),
-            None => Err(D::Error::custom("a number")),
-        }
+        Exact::read(<&RawValue>::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("a number"))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use domain::{Adjustment, Bar, BarSeries, Denomination, InstrumentId, Interval};
+use domain::{Adjustment, Bar, BarSeries, Denomination, InstrumentId, Interval, Price, Size};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use super::ZONE;
 use super::reply::{named, parse, rows};
@@ -15,9 +16,19 @@ use crate::{Data, HttpRequest, Question, Rejection};
 
 const ROWS: &str = "rows of bars with date, open, high, low and close";
 
-/// A column that may be absent, null or a number: the outer level tells whether it is there.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Exact>, D::Error> {
-    Exact::deserialize(deserializer).map(Some)
+/// A column that may be absent, null or a number, read only where it is wanted: most rows have both restated
+/// and traded prices, and one of them is enough.
+type Column<'a> = Option<&'a RawValue>;
+
+/// Tells a null, which is there, from a column that is not.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Column<'a>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// The number of a column; none where it is absent or null.
+fn number(column: Column<'_>) -> Result<Exact, Rejection> {
+    let read = |raw: &RawValue| Exact::read(raw).ok_or(Rejection::unreadable(ROWS));
+    column.map_or(Ok(Exact(None)), read)
 }
 
 /// A day, or with `minute` a minute.
@@ -32,68 +43,77 @@ struct Row<'a> {
     symbol: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     currency: Option<Cow<'a, str>>,
-    #[serde(default, deserialize_with = "present")]
-    open: Option<Exact>,
-    #[serde(default, deserialize_with = "present")]
-    high: Option<Exact>,
-    #[serde(default, deserialize_with = "present")]
-    low: Option<Exact>,
-    #[serde(default, deserialize_with = "present")]
-    close: Option<Exact>,
-    #[serde(default)]
-    volume: Exact,
-    #[serde(default, deserialize_with = "present")]
-    u_open: Option<Exact>,
-    #[serde(default, deserialize_with = "present")]
-    u_high: Option<Exact>,
-    #[serde(default, deserialize_with = "present")]
-    u_low: Option<Exact>,
-    #[serde(default, deserialize_with = "present")]
-    u_close: Option<Exact>,
-    #[serde(default)]
-    u_volume: Exact,
-    #[serde(default)]
-    f_close: Exact,
-    #[serde(default)]
-    average: Exact,
-    #[serde(default)]
-    number_of_trades: Exact,
-    #[serde(default)]
-    market_open: Exact,
-    #[serde(default)]
-    market_high: Exact,
-    #[serde(default)]
-    market_low: Exact,
-    #[serde(default)]
-    market_close: Exact,
-    #[serde(default, deserialize_with = "present")]
-    market_volume: Option<Exact>,
-    #[serde(default)]
-    market_average: Exact,
-    #[serde(default)]
-    market_number_of_trades: Exact,
+    #[serde(borrow, default, deserialize_with = "present")]
+    open: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    high: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    low: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    close: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    volume: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    u_open: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    u_high: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    u_low: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    u_close: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    u_volume: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    f_close: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    average: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    number_of_trades: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    market_open: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    market_high: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    market_low: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    market_close: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    market_volume: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    market_average: Column<'a>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    market_number_of_trades: Column<'a>,
 }
 
 /// Open, high, low and close where all four columns are there.
-fn columns(four: [Option<Exact>; 4]) -> Option<[Exact; 4]> {
+fn columns(four: [Column<'_>; 4]) -> Result<[Exact; 4], Rejection> {
+    let there =
+        |column: Column<'_>| column.ok_or(Rejection::unreadable(ROWS)).and_then(|raw| number(Some(raw)));
     let [open, high, low, close] = four;
-    Some([open?, high?, low?, close?])
+    Ok([there(open)?, there(high)?, there(low)?, there(close)?])
+}
+
+/// A price; older rows write -1 for one that is not there.
+fn price(column: Column<'_>) -> Result<Option<Price>, Rejection> {
+    Ok(Exact(number(column)?.0.filter(|value| !value.is_sign_negative())).price())
 }
 
 impl Row<'_> {
-    fn raw(&self) -> Option<[Exact; 4]> {
-        columns([self.u_open, self.u_high, self.u_low, self.u_close])
+    /// Whether the columns as traded are there.
+    fn has_raw(&self) -> bool {
+        [self.u_open, self.u_high, self.u_low, self.u_close].iter().all(Option::is_some)
     }
 
     /// A day's bar. With `close_only` the other prices may be left out.
     fn day(&self, raw: bool, close_only: bool, zone: &mut ZoneWalk) -> Result<Bar, Rejection> {
-        let absent = |price: Option<Exact>| if close_only { price.or(Some(Exact(None))) } else { price };
-        let (four, volume) = if raw {
-            (self.raw(), self.u_volume)
+        let ([open, high, low, close], volume) = if raw {
+            (columns([self.u_open, self.u_high, self.u_low, self.u_close])?, self.u_volume)
+        } else if close_only {
+            let [_, _, _, close] = columns([self.close; 4])?;
+            ([number(self.open)?, number(self.high)?, number(self.low)?, close], self.volume)
         } else {
-            (columns([absent(self.open), absent(self.high), absent(self.low), self.close]), self.volume)
+            (columns([self.open, self.high, self.low, self.close])?, self.volume)
         };
-        let [open, high, low, close] = four.ok_or(Rejection::unreadable(ROWS))?;
         let (at, has_time) = local(&self.date).ok_or(Rejection::unreadable(ROWS))?;
         if has_time {
             return Err(Rejection::unreadable(ROWS));
@@ -103,44 +123,43 @@ impl Row<'_> {
             high: high.price(),
             low: low.price(),
             close: close.price(),
-            volume: volume.size(),
+            volume: number(volume)?.size(),
             trading_date: Some(at.date()),
-            vendor_adjusted_close: self.f_close.price(),
+            vendor_adjusted_close: number(self.f_close)?.price(),
             ..Bar::empty(zone.instant(at).ok_or(Rejection::unreadable(ROWS))?)
         })
     }
 
     /// A minute's bar: consolidated where those columns are there, else of the venue's own trades.
     fn minute(&self, minute: &str, own_trades: bool, zone: &mut ZoneWalk) -> Result<Bar, Rejection> {
-        // Older rows write -1 for a price that is not there.
-        let price = |price: Exact| Exact(price.0.filter(|value| !value.is_sign_negative())).price();
         let at = local(&format!("{} {minute}", self.date)).ok_or(Rejection::unreadable(ROWS))?;
         let start = zone.instant(at.0).ok_or(Rejection::unreadable(ROWS))?;
-        let consolidated = self.market_volume.filter(|volume| volume.0.is_some() && !own_trades);
-        if let (Some(volume), Some(close)) = (consolidated, price(self.market_close)) {
+        let market_close = if own_trades { None } else { price(self.market_close)? };
+        if let (Some(close), Some(volume)) = (market_close, number(self.market_volume)?.size()) {
             return Ok(Bar {
-                open: price(self.market_open),
-                high: price(self.market_high),
-                low: price(self.market_low),
+                open: price(self.market_open)?,
+                high: price(self.market_high)?,
+                low: price(self.market_low)?,
                 close: Some(close),
-                volume: volume.size(),
-                vwap: price(self.market_average),
-                trade_count: self.market_number_of_trades.count(),
+                volume: Some(volume),
+                vwap: price(self.market_average)?,
+                trade_count: number(self.market_number_of_trades)?.count(),
                 ..Bar::empty(start)
             });
         }
-        let [open, high, low, close] =
-            columns([self.open, self.high, self.low, self.close]).ok_or(Rejection::unreadable(ROWS))?;
+        columns([self.open, self.high, self.low, self.close])?;
+        let volume = number(self.volume)?.size();
+        let traded = volume.is_some_and(Size::is_positive);
         Ok(Bar {
-            open: price(open),
-            high: price(high),
-            low: price(low),
-            close: price(close),
-            volume: self.volume.size(),
-            vwap: price(self.average),
-            trade_count: self.number_of_trades.count(),
+            open: price(self.open)?,
+            high: price(self.high)?,
+            low: price(self.low)?,
+            close: price(self.close)?,
+            volume,
+            vwap: price(self.average)?,
+            trade_count: number(self.number_of_trades)?.count(),
             // Where there is a column for the consolidated minute, the row will change once it is filled.
-            is_final: self.market_volume.is_none() || own_trades || self.volume.0.is_none_or(|v| v.is_zero()),
+            is_final: self.market_volume.is_none() || own_trades || !traded,
             ..Bar::empty(start)
         })
     }
@@ -158,7 +177,7 @@ fn series(
     let is_minutes = first.minute.is_some();
     let wants_raw = is_raw(sent) || matches!(question, Question::Bars { adjustment: Adjustment::Raw, .. });
     // Replies of 2019 have no columns as traded: what there is, is restated for splits.
-    let raw = wants_raw && rows.iter().all(|row| row.raw().is_some());
+    let raw = wants_raw && rows.iter().all(Row::has_raw);
     let (interval, adjustment) = match (is_minutes, raw) {
         (true, _) => (Interval::M1, Adjustment::Raw),
         (false, true) => (Interval::D1, Adjustment::Raw),

@@ -3,13 +3,8 @@
 
 use domain::{InstrumentId, Venue};
 
+use crate::field::is_united_states;
 use crate::{Question, Rejection};
-
-/// Where shares with a bare ticker are listed; `US` is the composite of them.
-const LISTINGS: &[&str] = &[
-    "US", "XNAS", "XNGS", "XNMS", "XNCM", "XNYS", "ARCX", "XASE", "BATS", "BZX", "IEXG", "XBOS", "XPHL",
-    "XCHI", "OOTC", "XOTC", "OTCM", "OTC",
-];
 
 /// Indices whose usual name differs from the vendor's.
 const INDICES: &[(&str, &str)] = &[("^GSPC", "SPX"), ("^IXIC", "COMP")];
@@ -36,7 +31,7 @@ pub(super) fn spell(id: &InstrumentId) -> Result<String, Rejection> {
             let known = INDICES.iter().find(|(ours, _)| *ours == id.name()).map(|(_, theirs)| *theirs);
             Ok(format!("I:{}", known.unwrap_or(id.name().trim_start_matches('^'))))
         }
-        venue if LISTINGS.contains(&venue.as_str()) && id.pair().is_none() => Ok(id.name().to_owned()),
+        venue if is_united_states(venue) && id.pair().is_none() => Ok(id.name().to_owned()),
         _ => Err(Rejection::Unsupported),
     }
 }
