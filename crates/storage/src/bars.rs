@@ -65,11 +65,15 @@ pub(crate) fn put(connection: &Connection, new: NewBars) -> Result<(), Fault> {
 pub(crate) fn put_sealed(connection: &Connection, new: NewBars) -> Result<(), Fault> {
     let series = find_or_add(connection, &new.key, new.denomination)?;
     let fresh = unknown(connection, series, new.bars, new.learned_at)?;
-    let (fresh, running): (Vec<Bar>, Vec<Bar>) = fresh.into_iter().partition(|bar| bar.is_final);
+    let (fresh, running): (Vec<Bar>, Vec<Bar>) = match fresh.iter().all(|bar| bar.is_final) {
+        true => (fresh, Vec::new()),
+        false => fresh.into_iter().partition(|bar| bar.is_final),
+    };
     put_live(connection, series, &running, new.learned_at)?;
     drop_live(connection, series, &fresh, new.learned_at)?;
-    let rows = fresh.into_iter().map(|bar| StoredBar { bar, learned_at: new.learned_at }).collect();
-    sealed::merge(connection, series, rows)?;
+    let learned = |bar| StoredBar { bar, learned_at: new.learned_at };
+    let rows: Vec<StoredBar> = fresh.into_iter().map(learned).collect();
+    sealed::merge(connection, series, &rows)?;
     cover(connection, series, new.covered)
 }
 
@@ -101,12 +105,17 @@ fn unknown(
     mut bars: Vec<Bar>,
     learned_at: Instant,
 ) -> Result<Vec<Bar>, Fault> {
-    bars.sort_by_key(|bar| bar.start);
-    bars.reverse();
-    bars.dedup_by_key(|bar| bar.start);
-    bars.reverse();
+    if !bars.is_sorted_by(|a, b| a.start < b.start) {
+        bars.sort_by_key(|bar| bar.start);
+        bars.reverse();
+        bars.dedup_by_key(|bar| bar.start);
+        bars.reverse();
+    }
     let (Some(first), Some(last)) = (bars.first(), bars.last()) else { return Ok(bars) };
     let known = believed(connection, series, first.start, last.start, learned_at)?;
+    if known.is_empty() {
+        return Ok(bars);
+    }
     let mut known = known.into_iter().peekable();
     bars.retain(|bar| {
         while known.next_if(|old| old.bar.start < bar.start).is_some() {}

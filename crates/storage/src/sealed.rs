@@ -60,10 +60,9 @@ pub(crate) fn versions(
 
 /// Puts versions, ascending, into blocks: into the one they fall into, or a part-filled one before them, else
 /// into new ones.
-pub(crate) fn merge(connection: &Connection, series: i64, rows: Vec<StoredBar>) -> Result<(), Fault> {
+pub(crate) fn merge(connection: &Connection, series: i64, mut rows: &[StoredBar]) -> Result<(), Fault> {
     let mut packer = Packer::new();
-    let mut rows = rows.into_iter().peekable();
-    while let Some(first) = rows.peek().map(place) {
+    while let Some(first) = rows.first().map(place) {
         let mut home = connection.prepare_cached(sql::BLOCK_HOME)?;
         let home = home.query_row(params![series, first.0, first.1], block).optional()?;
         let home = home.filter(|home| first <= home.last || home.count < MAX_ROWS as i64);
@@ -71,15 +70,17 @@ pub(crate) fn merge(connection: &Connection, series: i64, rows: Vec<StoredBar>) 
         let next: Option<Place> = next
             .query_row(params![series, first.0, first.1], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let mut here = Vec::new();
-        while let Some(row) = rows.next_if(|row| next.is_none_or(|next| place(row) < next)) {
-            here.push(row);
+        let count = next.map_or(rows.len(), |next| rows.partition_point(|row| place(row) < next));
+        let (here, others) = rows.split_at(count);
+        rows = others;
+        match home {
+            None => put(connection, &mut packer, series, here)?,
+            Some(home) => {
+                connection.prepare_cached(sql::BLOCK_DELETE)?.execute([home.id])?;
+                let all = merged(block::unpack(&home.rows)?, here.to_vec());
+                put(connection, &mut packer, series, &all)?;
+            }
         }
-        if let Some(home) = home {
-            connection.prepare_cached(sql::BLOCK_DELETE)?.execute([home.id])?;
-            here = merged(block::unpack(&home.rows)?, here);
-        }
-        put(connection, &mut packer, series, &here)?;
     }
     Ok(())
 }
@@ -153,7 +154,7 @@ pub(crate) fn seal_some(
         }
     }
     let moved = sealable.len();
-    merge(connection, at.series, sealable)?;
+    merge(connection, at.series, &sealable)?;
     if full {
         return Ok((moved, Some(Progress { series: at.series, from })));
     }
