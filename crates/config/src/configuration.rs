@@ -1,23 +1,16 @@
 //! The whole configuration: sources laid upon one another, read once, checked whole.
 
 use std::cell::RefCell;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 
-use domain::Adjustment;
-use gateway::settings::{Caching, Deadlines, Routing, ScoreWeights, Settings, UpstreamSettings};
-use gateway::{Failover, Strategy};
-use quality::grade::{Thresholds, Weights};
-use resilience::{circuit_breaker, quota};
-use secrecy::SecretString;
+use gateway::settings::Settings;
 use serde_json::Value;
-use vendors::{Codec, VendorClass};
 
-use crate::layers;
-use crate::plans;
-use crate::problem::Problems;
+use crate::problem::{Problems, Record};
 use crate::reader::Reader;
+use crate::text::suggestion;
+use crate::{layers, sections, vendor};
 
 /// Environments a configuration may have an overlay for.
 const ENVIRONMENTS: &[(&str, &str)] = &[
@@ -28,8 +21,32 @@ const ENVIRONMENTS: &[(&str, &str)] = &[
     ("prod", "production"),
 ];
 
+const LOG_LEVELS: &[(&str, &str)] =
+    &[("error", "error"), ("warn", "warn"), ("info", "info"), ("debug", "debug"), ("trace", "trace")];
+
 /// Sections of the customary layout that this version does not act on: refused rather than dropped.
 const NOT_YET: &[&str] = &["validation", "alerting", "security", "memory", "schedule"];
+
+/// Customary variables that this version does not act on: named rather than dropped.
+pub(crate) const NO_EFFECT: &[&str] = &[
+    "DEBUG",
+    "API_RELOAD",
+    "API_WORKERS",
+    "API_LOG_LEVEL",
+    "ALPHA_VANTAGE_ENABLED",
+    "YFINANCE_ENABLED",
+    "DATABASE_ECHO",
+    "LOG_FILE_ENABLED",
+    "LOG_FILE_PATH",
+    "SOURCE_MANAGER_MAX_FAILURES",
+    "SOURCE_MANAGER_CIRCUIT_TIMEOUT",
+    "SOURCE_MANAGER_HEALTH_INTERVAL",
+    "VALIDATION_ENABLED",
+    "VALIDATION_MAX_PRICE_CHANGE",
+    "VALIDATION_MIN_VOLUME",
+    "ALERT_EMAIL_ENABLED",
+    "ALERT_WEBHOOK_ENABLED",
+];
 
 /// What flags say; they win over every file and variable.
 #[derive(Clone, Debug, Default)]
@@ -61,24 +78,32 @@ pub struct Configuration {
 }
 
 /// Reads a configuration. `base` and `overlay` are a file's name and text; `variable` reads the environment.
+/// A later source wins key by key: defaults, base, overlay, environment, flags.
 ///
 /// # Errors
-/// Every problem at once.
+/// Every problem at once, by key. No problem repeats a text of a file or variable: it may be a secret.
 pub fn load(
     base: Option<(&str, &str)>,
     overlay: Option<(&str, &str)>,
     variable: &dyn Fn(&str) -> Option<String>,
     flags: &Flags,
 ) -> Result<Configuration, Problems> {
-    let problems = RefCell::new(Problems::default());
+    let record = RefCell::new(Record::default());
     let mut tree = Value::Object(serde_json::Map::new());
-    for (name, text) in base.into_iter().chain(overlay) {
-        let layer = layers::parse(name, text, &mut problems.borrow_mut());
-        layers::lay(&mut tree, layer);
+    {
+        let problems = &mut record.borrow_mut().problems;
+        for (name, text) in base.into_iter().chain(overlay) {
+            let mut layer = layers::parse(name, text, problems);
+            layers::canonical(&mut layer, problems);
+            layers::lay(&mut tree, layer);
+        }
+        layers::interpolate(&mut tree, variable, problems);
     }
-    layers::interpolate(&mut tree, variable, &mut problems.borrow_mut());
-    let configuration = read(&tree, variable, flags, &problems);
-    problems.into_inner().into_result().map(|()| configuration)
+    let mut configuration = read(&tree, variable, flags, &record);
+    let Record { mut problems, notices, .. } = record.into_inner();
+    configuration.notices = notices;
+    problems.0.sort_by(|a, b| a.key.cmp(&b.key));
+    problems.into_result().map(|()| configuration)
 }
 
 /// The environment a start asks for: flag, then variable, then the base file's own word.
@@ -88,306 +113,154 @@ pub fn environment(
     flags: &Flags,
 ) -> Option<String> {
     let in_file = || {
-        let tree = layers::parse("", base?, &mut Problems::default());
+        let mut tree = layers::parse("", base?, &mut Problems::default());
+        layers::interpolate(&mut tree, variable, &mut Problems::default());
         tree.get("environment")?.as_str().map(str::to_owned)
     };
-    let word = flags.environment.clone().or_else(|| variable("ENVIRONMENT")).or_else(in_file)?;
+    let word = flags.environment.clone().or_else(|| set(variable, "ENVIRONMENT")).or_else(in_file)?;
     Some(
         ENVIRONMENTS
             .iter()
-            .find(|(name, _)| *name == word)
+            .find(|(name, _)| name.eq_ignore_ascii_case(&word))
             .map_or(word.clone(), |(_, full)| (*full).to_owned()),
     )
 }
 
-fn read(
+/// A variable that is set and not empty.
+fn set(variable: &dyn Fn(&str) -> Option<String>, name: &str) -> Option<String> {
+    variable(name).filter(|value| !value.is_empty())
+}
+
+/// Reads a tree in which layers and references are settled.
+pub(crate) fn read(
     tree: &Value,
     variable: &dyn Fn(&str) -> Option<String>,
     flags: &Flags,
-    problems: &RefCell<Problems>,
+    record: &RefCell<Record>,
 ) -> Configuration {
-    let root = Reader::root(tree, problems);
+    let root = Reader::root(tree, record);
     for section in NOT_YET {
         if root.has(section) {
-            root.problem(section, "this version does not act on this section yet; take it out");
+            root.skip(section);
+            root.problem(section, "this version does not act on this section; take it out");
         }
     }
-    let file_environment = root.word("environment", ENVIRONMENTS);
-    let outside = flags.environment.clone().or_else(|| variable("ENVIRONMENT"));
-    let environment = match outside {
-        Some(word) => {
-            ENVIRONMENTS.iter().find(|(name, _)| *name == word).map(|(_, full)| *full).or_else(|| {
-                root.problem(
-                    "ENVIRONMENT",
-                    format!("is `{word}`, and must be development, staging or production"),
-                );
-                None
-            })
+    for name in NO_EFFECT {
+        if set(variable, name).is_some() {
+            record.borrow_mut().notices.push(format!("{name}: this variable has no effect in this version"));
         }
-        None => file_environment,
-    };
-    let api = root.section("api");
-    let storage = root.section("storage");
+    }
     let monitoring = root.section("monitoring");
-    let log_words =
-        [("error", "error"), ("warn", "warn"), ("info", "info"), ("debug", "debug"), ("trace", "trace")];
-    let mut notices = Vec::new();
-    let configuration = Configuration {
-        environment: environment.unwrap_or("development"),
-        listen: flags.listen.unwrap_or_else(|| listen(&api, variable)),
-        data: flags.data.clone().unwrap_or_else(|| data(&storage, variable)),
-        log_level: monitoring.word("log_level", &log_words).unwrap_or_else(|| {
-            let word = variable("LOG_LEVEL").map(|word| word.to_ascii_lowercase());
-            match word.as_deref() {
-                None => "info",
-                Some(word) => log_words.iter().find(|(name, _)| *name == word).map_or_else(
-                    || {
-                        root.problem(
-                            "LOG_LEVEL",
-                            format!("is `{word}`, and must be error, warn, info, debug or trace"),
-                        );
-                        "info"
-                    },
-                    |(_, level)| level,
-                ),
-            }
-        }),
+    for key in ["metrics_enabled", "alerting_enabled"] {
+        if monitoring.flag(key).is_some() {
+            monitoring.notice(key, "has no effect in this version");
+        }
+    }
+    let written = root.word("environment", ENVIRONMENTS);
+    let chosen = match &flags.environment {
+        Some(word) => word_of("--environment", word, ENVIRONMENTS, record),
+        None => {
+            set(variable, "ENVIRONMENT").and_then(|word| word_of("ENVIRONMENT", &word, ENVIRONMENTS, record))
+        }
+    };
+    let level = monitoring.word("log_level", LOG_LEVELS);
+    let told = set(variable, "LOG_LEVEL").and_then(|word| word_of("LOG_LEVEL", &word, LOG_LEVELS, record));
+    Configuration {
+        environment: chosen.or(written).unwrap_or("development"),
+        listen: listen(&root.section("api"), variable, flags),
+        data: data(&root.section("storage"), variable, flags),
+        log_level: told.or(level).unwrap_or("info"),
         calendars: root.texts("calendars").unwrap_or_default().into_iter().map(PathBuf::from).collect(),
         gateway: Settings {
-            upstreams: upstreams(&root, variable, &mut notices),
-            routing: routing(&root.section("routing")),
-            cache: caching(&root.section("cache")),
-            deadlines: deadlines(&root.section("deadlines")),
-            grading: grading(&root.section("quality_scoring")),
+            upstreams: vendor::all(&root, variable),
+            routing: sections::routing(&root.section("routing")),
+            cache: sections::caching(&root.section("cache")),
+            deadlines: sections::deadlines(&root.section("deadlines")),
+            grading: sections::grading(&root.section("quality_scoring")),
         },
-        notices,
-    };
-    configuration
-}
-
-fn listen(api: &Reader<'_>, variable: &dyn Fn(&str) -> Option<String>) -> SocketAddr {
-    let fallback = SocketAddr::from(([127, 0, 0, 1], 8000));
-    let whole = api.text("listen").map(|text| (text.parse().ok(), "api.listen", text));
-    if let Some((parsed, _, text)) = whole {
-        return parsed.unwrap_or_else(|| {
-            api.problem(
-                "listen",
-                format!("is `{text}`, and must be an address with a port, like 127.0.0.1:8000"),
-            );
-            fallback
-        });
+        notices: Vec::new(),
     }
-    let host = variable("API_HOST").unwrap_or_else(|| fallback.ip().to_string());
-    let port = variable("API_PORT").unwrap_or_else(|| fallback.port().to_string());
-    let ip = host.parse().unwrap_or_else(|_| {
-        api.problem("API_HOST", format!("is `{host}`, and must be an IP address"));
-        fallback.ip()
-    });
-    let port = port.parse().ok().filter(|port: &u16| *port > 0).unwrap_or_else(|| {
-        api.problem("API_PORT", format!("is `{port}`, and must be a port from 1 to 65535"));
-        fallback.port()
-    });
-    SocketAddr::new(ip, port)
 }
 
-fn data(storage: &Reader<'_>, variable: &dyn Fn(&str) -> Option<String>) -> PathBuf {
-    if let Some(url) = variable("DATABASE_URL").filter(|url| url.starts_with("postgres")) {
-        let scheme = url.split(':').next().unwrap_or_default();
-        storage.problem(
-            "DATABASE_URL",
-            format!(
-                "is a {scheme} address; this version stores in SQLite only: give a folder in storage.data_dir"
-            ),
+/// A word of a closed set that a flag or variable holds.
+fn word_of(
+    name: &str,
+    word: &str,
+    words: &[(&str, &'static str)],
+    record: &RefCell<Record>,
+) -> Option<&'static str> {
+    let found = words.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, full)| *full);
+    if found.is_none() {
+        let what = format!("is no such word; {}", suggestion(word, words.iter().map(|(known, _)| *known)));
+        record.borrow_mut().problems.add(name, what);
+    }
+    found
+}
+
+fn ip(text: &str) -> Option<IpAddr> {
+    if text.eq_ignore_ascii_case("localhost") {
+        Some(IpAddr::from([127, 0, 0, 1]))
+    } else {
+        text.parse().ok()
+    }
+}
+
+fn port(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|port| *port > 0)
+}
+
+fn listen(api: &Reader<'_>, variable: &dyn Fn(&str) -> Option<String>, flags: &Flags) -> SocketAddr {
+    let mut address = SocketAddr::from(([127, 0, 0, 1], 8000));
+    if let Some(text) = api.text("listen") {
+        let parts = text.rsplit_once(':').and_then(|(host, number)| {
+            Some(SocketAddr::new(ip(host.trim_matches(['[', ']']))?, port(number)?))
+        });
+        match parts {
+            Some(written) => address = written,
+            None => api
+                .problem("listen", "must be an IP address with a port from 1 to 65535, like 127.0.0.1:8000"),
+        }
+    }
+    if let Some(host) = set(variable, "API_HOST") {
+        match ip(&host) {
+            Some(ip) => address.set_ip(ip),
+            None => api.outside("API_HOST", "must be an IP address, like 127.0.0.1"),
+        }
+    }
+    if let Some(number) = set(variable, "API_PORT") {
+        match port(&number) {
+            Some(port) => address.set_port(port),
+            None => api.outside("API_PORT", "must be a port from 1 to 65535"),
+        }
+    }
+    let address = flags.listen.unwrap_or(address);
+    if !address.ip().is_loopback() {
+        api.notice(
+            "listen",
+            format!("{address} can be reached from other machines, and this version asks nobody for a key"),
         );
     }
-    storage.text("data_dir").map_or_else(|| PathBuf::from("mda-data"), PathBuf::from)
+    address
 }
 
-fn upstreams(
-    root: &Reader<'_>,
-    variable: &dyn Fn(&str) -> Option<String>,
-    notices: &mut Vec<String>,
-) -> Vec<UpstreamSettings> {
-    let (main, alias) = (root.section("data_sources"), root.section("vendors"));
-    vendors::ALL
-        .iter()
-        .filter_map(|codec| {
-            let profile = codec.profile();
-            let mut spellings: Vec<(&Reader<'_>, &str)> = Vec::new();
-            for section in [&main, &alias] {
-                for key in section.keys() {
-                    let is_it = vendors::find(key).is_some_and(|found| found.profile().id == profile.id);
-                    if is_it {
-                        spellings.push((section, key));
-                    }
-                }
-            }
-            if let [(_, first), (section, second), ..] = spellings[..] {
-                section.problem(second, format!("is the vendor `{first}` again; keep one of them"));
-            }
-            // An absent section is read from a key that is not there, under the canonical id.
-            let (section, key) = spellings.first().copied().unwrap_or((&main, profile.id.as_str()));
-            let reader = section.section(key);
-            upstream(*codec, &reader, variable, notices)
-        })
-        .collect()
-}
-
-fn upstream(
-    codec: &'static dyn Codec,
-    reader: &Reader<'_>,
-    variable: &dyn Fn(&str) -> Option<String>,
-    notices: &mut Vec<String>,
-) -> Option<UpstreamSettings> {
-    let profile = codec.profile();
-    let plans = match plans::of(codec) {
-        Ok(plans) => plans,
-        Err(problems) => {
-            reader.problem("plan", format!("the shipped plans cannot be read: {problems}"));
+/// The folder for data. `DATABASE_URL` names it as a path or an SQLite address; of a file, its folder.
+fn data(storage: &Reader<'_>, variable: &dyn Fn(&str) -> Option<String>, flags: &Flags) -> PathBuf {
+    let written = storage.text("data_dir").map(PathBuf::from);
+    let outside = set(variable, "DATABASE_URL").and_then(|url| {
+        let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(&url);
+        if path.contains("://") {
+            let what =
+                "must be an SQLite path; this version stores nowhere else. Take it out, or name a folder";
+            storage.outside("DATABASE_URL", what);
             return None;
         }
-    };
-    let chosen = reader.text("plan").unwrap_or_else(|| plans.default.clone());
-    let mut plan = plans.find(&chosen).or_else(|| plans.find(&plans.default))?.clone();
-    if plans.find(&chosen).is_none() {
-        reader.problem("plan", format!("is `{chosen}`; {} has {}", profile.id, plans.names().join(", ")));
-    }
-    if let Some(limits) = plans::limits(reader, "rate_limits") {
-        plan.limits = limits;
-    }
-    let key = reader.text("api_key").or_else(|| profile.key_variables.iter().find_map(|name| variable(name)));
-    if let Some(key) = &key
-        && key.len() < 10
-        && !key.is_empty()
-    {
-        notices.push(format!("the key of {} has fewer than 10 characters", profile.id));
-    }
-    let base_url = reader.text("base_url").map(|url| url.trim_end_matches('/').to_owned());
-    if let Some(url) = &base_url
-        && !(url.starts_with("http://") || url.starts_with("https://"))
-    {
-        reader.problem("base_url", "must begin with http:// or https://");
-    }
-    let official = base_url.as_ref().is_none_or(|url| profile.base_urls.contains(&url.as_str()));
-    let first_host = profile.base_urls.first().copied().unwrap_or_default();
-    let adjustments: Vec<(&str, Adjustment)> =
-        Adjustment::ASKABLE.into_iter().chain([Adjustment::Unknown]).map(|a| (a.as_str(), a)).collect();
-    let mut breaker = breaker_of(profile.class);
-    let own = reader.section("circuit_breaker");
-    read_breaker(&own, &mut breaker);
-    breaker.probe_is_costly |= plan.request_micros > 0;
-    Some(UpstreamSettings {
-        codec,
-        enabled: reader.flag("enabled").unwrap_or(true),
-        priority: reader.count("priority", 1, 999).unwrap_or(2) as u32,
-        weight: reader.number("weight", 0.01, 1_000.0).unwrap_or(1.0),
-        base_url: base_url.unwrap_or_else(|| first_host.to_owned()),
-        official,
-        key: key.filter(|key| !key.is_empty()).map(SecretString::from),
-        plan,
-        pace: reader
-            .word("pace", &[("burst", quota::Pace::Burst), ("strict", quota::Pace::Strict)])
-            .unwrap_or_default(),
-        timeout: reader.duration("timeout").unwrap_or(plans.timeout),
-        breaker,
-        adjustment: reader.word("adjustment", &adjustments),
-        simulated: reader.flag("sandbox").unwrap_or(false),
-    })
-}
-
-/// Numbers of a vendor class (the table of vendor classes in the requirements).
-fn breaker_of(class: VendorClass) -> circuit_breaker::Settings {
-    match class {
-        VendorClass::ExchangeBook => circuit_breaker::Settings::exchange_book(),
-        VendorClass::DexAggregator => circuit_breaker::Settings::dex_aggregator(),
-        VendorClass::Social => circuit_breaker::Settings::social(),
-        VendorClass::EquityRealtime
-        | VendorClass::EquityDelayed
-        | VendorClass::EndOfDay
-        | VendorClass::News => circuit_breaker::Settings::default(),
-    }
-}
-
-fn read_breaker(reader: &Reader<'_>, breaker: &mut circuit_breaker::Settings) {
-    if let Some(failures) = reader.count("failure_threshold", 1, 1_000) {
-        breaker.failures = failures as u32;
-    }
-    if let Some(open) = reader.duration("open") {
-        breaker.open = open;
-    }
-    if let Some(successes) = reader.count("success_threshold", 1, 100) {
-        breaker.successes = successes as u32;
-    }
-    if let Some(slow) = reader.duration("slow") {
-        breaker.slow = slow;
-    }
-}
-
-fn routing(reader: &Reader<'_>) -> Routing {
-    let usual = Routing::default();
-    let weights = reader.section("weights");
-    let weight = |key, usual| weights.number(key, 0.0, 1.0).unwrap_or(usual);
-    let strategies: Vec<(&str, Strategy)> = Strategy::ALL.into_iter().map(|s| (s.as_str(), s)).collect();
-    let failovers: Vec<(&str, Failover)> = Failover::ALL.into_iter().map(|f| (f.as_str(), f)).collect();
-    Routing {
-        strategy: reader.word("strategy", &strategies).unwrap_or(usual.strategy),
-        failover: reader.word("failover", &failovers).unwrap_or(usual.failover),
-        cross_check: reader.flag("cross_check").unwrap_or(usual.cross_check),
-        page_budget: reader.count("page_budget", 1, 10_000).map_or(usual.page_budget, |count| count as u32),
-        weights: ScoreWeights {
-            quality: weight("quality", usual.weights.quality),
-            reliability: weight("reliability", usual.weights.reliability),
-            latency: weight("latency", usual.weights.latency),
-            headroom: weight("headroom", usual.weights.headroom),
-            cost: weight("cost", usual.weights.cost),
-            load: weight("load", usual.weights.load),
-        },
-    }
-}
-
-fn caching(reader: &Reader<'_>) -> Caching {
-    let usual = Caching::default();
-    Caching {
-        quote: reader.duration("quote").unwrap_or(usual.quote),
-        quote_realtime: reader.duration("quote_realtime").unwrap_or(usual.quote_realtime),
-        history: reader.duration("history").unwrap_or(usual.history),
-        reference: reader.duration("reference").unwrap_or(usual.reference),
-        negative: reader.duration("unknown_symbol").unwrap_or(usual.negative),
-        max_bytes: reader
-            .count("max_megabytes", 1, 65_536)
-            .map_or(usual.max_bytes, |megabytes| megabytes << 20),
-    }
-}
-
-fn deadlines(reader: &Reader<'_>) -> Deadlines {
-    let usual = Deadlines::default();
-    Deadlines {
-        quote: reader.duration("quote").unwrap_or(usual.quote),
-        bars: reader.duration("bars").unwrap_or(usual.bars),
-        background: reader.duration("background").unwrap_or(usual.background),
-    }
-}
-
-fn grading(reader: &Reader<'_>) -> quality::grade::Settings {
-    let (weights, thresholds) = (reader.section("weights"), reader.section("thresholds"));
-    let dimensions = ["accuracy", "timeliness", "completeness", "consistency", "reliability"];
-    let usual = Weights::default().as_array();
-    let given: Vec<f32> = dimensions
-        .iter()
-        .zip(usual)
-        .map(|(name, usual)| weights.number(name, 0.0, 1.0).map_or(usual, |weight| weight as f32))
-        .collect();
-    let letters =
-        [("grade_a_min", 90.0), ("grade_b_min", 80.0), ("grade_c_min", 70.0), ("grade_d_min", 60.0)];
-    let lowest =
-        letters.map(|(name, usual)| thresholds.number(name, 1.0, 100.0).map_or(usual, |low| low as f32));
-    let weights = Weights::new([given[0], given[1], given[2], given[3], given[4]]).unwrap_or_else(|error| {
-        reader.problem("weights", error.to_string());
-        Weights::default()
+        let path = Path::new(path);
+        if path.extension().is_none() {
+            return Some(path.to_owned());
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        storage.notice("data_dir", "DATABASE_URL names a file; the data is kept beside it, in mda.sqlite");
+        Some(folder.to_owned())
     });
-    let thresholds = Thresholds::new(lowest).unwrap_or_else(|error| {
-        reader.problem("thresholds", error.to_string());
-        Thresholds::default()
-    });
-    quality::grade::Settings { weights, thresholds }
+    flags.data.clone().or(outside).or(written).unwrap_or_else(|| PathBuf::from("mda-data"))
 }

@@ -18,16 +18,55 @@ pub fn parse(name: &str, text: &str, problems: &mut Problems) -> Value {
             Value::Object(Map::new())
         }
         Err(error) => {
-            // The first line names the place; what follows quotes the text, which may hold a key.
-            let message = error.to_string();
-            let first = message.lines().next().unwrap_or("not YAML").to_owned();
-            problems.add(name, format!("cannot be read as YAML: {first}"));
+            // Only the place is told: what the parser quotes may hold a key.
+            let what = match error.without_snippet() {
+                serde_saphyr::Error::DuplicateMappingKey { .. } => "has the same key twice",
+                _ => "cannot be read as YAML",
+            };
+            let place = error
+                .location()
+                .map(|at| format!(" at line {}, column {}", at.line(), at.column()))
+                .unwrap_or_default();
+            problems.add(name, format!("{what}{place}"));
             Value::Object(Map::new())
         }
     }
 }
 
-/// Lays `over` upon `base`: mappings key by key, everything else replaced whole.
+/// Gives a layer its canonical names: `vendors` is `data_sources`, and a vendor's alias is its id, so that
+/// layers meet whatever names they use. A vendor that stands twice in one layer is a problem (SRC-6).
+pub fn canonical(layer: &mut Value, problems: &mut Problems) {
+    let Some(root) = layer.as_object_mut() else { return };
+    let mut vendors: Map<String, Value> = Map::new();
+    let mut written: Vec<(String, String)> = Vec::new();
+    for section in ["data_sources", "vendors"] {
+        match root.remove(section) {
+            Some(Value::Object(map)) => {
+                for (key, value) in map {
+                    let id = vendors::find(&key).map_or(key.clone(), |codec| codec.profile().id.to_string());
+                    let path = format!("{section}.{key}");
+                    match written.iter().find(|(known, _)| *known == id) {
+                        Some((_, first)) => {
+                            problems.add(path, format!("is the vendor of `{first}` again; keep one of them"));
+                        }
+                        None => {
+                            written.push((id.clone(), path));
+                            vendors.insert(id, value);
+                        }
+                    }
+                }
+            }
+            Some(Value::Null) | None => {}
+            Some(_) => problems.add(section, "is a section: write its keys below it, indented"),
+        }
+    }
+    if !vendors.is_empty() {
+        root.insert("data_sources".to_owned(), Value::Object(vendors));
+    }
+}
+
+/// Lays `over` upon `base`: mappings key by key, everything else replaced whole. A section left empty
+/// leaves the one below it as it is.
 pub fn lay(base: &mut Value, over: Value) {
     match (base, over) {
         (Value::Object(base), Value::Object(over)) => {
@@ -40,14 +79,26 @@ pub fn lay(base: &mut Value, over: Value) {
                 }
             }
         }
+        (Value::Object(_), Value::Null) => {}
         (base, over) => *base = over,
     }
 }
 
 /// Replaces `${NAME}` and `${NAME:-default}` in every text by what `variable` says. A required one that is
-/// not set is a problem; nothing of its surroundings is kept as a literal.
+/// not set or empty is a problem, except below a vendor that is switched off; nothing of its surroundings
+/// is kept as a literal.
 pub fn interpolate(tree: &mut Value, variable: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) {
-    walk(tree, String::new(), variable, problems);
+    let mut found = Problems::default();
+    walk(tree, String::new(), variable, &mut found);
+    let off = |key: &str| {
+        let vendor = key.strip_prefix("data_sources.").and_then(|rest| rest.split('.').next());
+        vendor.is_some_and(|vendor| match &tree["data_sources"][vendor]["enabled"] {
+            Value::Bool(enabled) => !enabled,
+            Value::String(text) => text == "false",
+            _ => false,
+        })
+    };
+    problems.0.extend(found.0.into_iter().filter(|problem| !off(&problem.key)));
 }
 
 fn walk(tree: &mut Value, path: String, variable: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) {
@@ -87,9 +138,11 @@ fn fill(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<String,
         };
         let shaped = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !shaped {
-            return Err(format!("refers to `{name}`, which is no variable name; write `${{NAME}}`"));
+            return Err(
+                "refers to what is no variable's name; write `${NAME}` or `${NAME:-default}`".to_owned()
+            );
         }
-        match variable(name).or_else(|| default.map(str::to_owned)) {
+        match variable(name).filter(|value| !value.is_empty()).or_else(|| default.map(str::to_owned)) {
             Some(value) => out.push_str(&value),
             None => return Err(format!("needs the environment variable {name}, which is not set")),
         }
@@ -128,7 +181,7 @@ mod tests {
         insta::assert_snapshot!(problems.to_string(), @r"
         e[0]: needs the environment variable NONE, which is not set
         f: has `${` without `}`; write `${NAME}` or `${NAME:-default}`
-        g: refers to `a b`, which is no variable name; write `${NAME}`
+        g: refers to what is no variable's name; write `${NAME}` or `${NAME:-default}`
         ");
     }
 
@@ -139,6 +192,11 @@ mod tests {
         assert_eq!(problems.0.len(), 1);
         assert!(!problems.to_string().contains("secret-value"), "{problems}");
         parse("mda.yaml", "just text", &mut problems);
-        assert_eq!(problems.0.len(), 2);
+        parse("mda.yaml", "api: {listen: a}\napi: {listen: b}\n", &mut problems);
+        insta::assert_snapshot!(problems.to_string(), @r"
+        mda.yaml: cannot be read as YAML at line 2, column 4
+        mda.yaml: is no mapping of sections; begin with `data_sources:` or another section
+        mda.yaml: has the same key twice at line 2, column 1
+        ");
     }
 }

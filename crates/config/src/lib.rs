@@ -5,7 +5,13 @@ pub mod text;
 pub mod layers;
 pub mod reader;
 pub mod plans;
+pub mod vendor;
+pub mod sections;
 pub mod configuration;
+pub mod reference;
+
+#[cfg(test)]
+mod tests;
 
 pub use configuration::{Configuration, Flags, load};
 pub use problem::{Problem, Problems};

@@ -8,7 +8,7 @@ use vendors::plan::{Limit, Per};
 use vendors::{Capability, Codec, Offer, Plan};
 
 use crate::layers;
-use crate::problem::Problems;
+use crate::problem::{Problems, Record};
 use crate::reader::Reader;
 
 /// The plans of one vendor.
@@ -39,11 +39,11 @@ impl Plans {
 /// # Errors
 /// Every problem in them.
 pub fn of(codec: &dyn Codec) -> Result<Plans, Problems> {
-    let problems = RefCell::new(Problems::default());
+    let record = RefCell::new(Record::default());
     let name = format!("plans of {}", codec.profile().id);
-    let tree = layers::parse(&name, codec.plans(), &mut problems.borrow_mut());
+    let tree = layers::parse(&name, codec.plans(), &mut record.borrow_mut().problems);
     let plans = {
-        let root = Reader::root(&tree, &problems);
+        let root = Reader::root(&tree, &record);
         let default = root.text("default").unwrap_or_default();
         let section = root.section("plans");
         let names = section.keys();
@@ -54,7 +54,7 @@ pub fn of(codec: &dyn Codec) -> Result<Plans, Problems> {
         let timeout = root.duration("timeout").unwrap_or(Duration::from_secs(5));
         Plans { default, plans, timeout }
     };
-    problems.into_inner().into_result().map(|()| plans)
+    record.into_inner().problems.into_result().map(|()| plans)
 }
 
 fn plan(codec: &dyn Codec, name: &str, reader: &Reader<'_>) -> Plan {

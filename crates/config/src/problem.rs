@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, and what would be right.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// One problem: which key, what is wrong, what would be right.
@@ -35,4 +36,15 @@ impl Problems {
     pub fn into_result(self) -> Result<(), Problems> {
         if self.0.is_empty() { Ok(()) } else { Err(self) }
     }
+}
+
+/// What one reading of a tree brought to light.
+#[derive(Debug, Default)]
+pub struct Record {
+    /// What is wrong.
+    pub problems: Problems,
+    /// What a user should know though nothing is wrong.
+    pub notices: Vec<String>,
+    /// Every key that was asked for, with what it takes, by path.
+    pub asked: BTreeMap<String, String>,
 }

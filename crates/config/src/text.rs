@@ -29,6 +29,15 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
+/// "did you mean" one of the known words, or else the list of them. The unknown word itself is not repeated:
+/// it may have come out of a variable that holds a secret.
+pub fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    match nearest(word, known.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known are {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+    }
+}
+
 /// Levenshtein distance: insertions, deletions and replacements of one character.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();

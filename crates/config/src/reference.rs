@@ -1,0 +1,256 @@
+//! The page of every key: `docs/reference/config.md`. What a key takes is what the reader asks for; the rest
+//! is the table below, and a test compares the two.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::json;
+
+use crate::configuration::{Flags, NO_EFFECT, read};
+use crate::problem::Record;
+
+/// One key: its path (`VENDOR` for each vendor's id, `[]` for each row of a list), its default and what it
+/// means.
+pub(crate) type Key = (&'static str, &'static str, &'static str);
+
+/// Every key, in reading order. A default in backticks is a value that may be written as it stands.
+pub(crate) const KEYS: &[Key] = &[
+    (
+        "environment",
+        "`development`",
+        "The overlay beside the base file: `production.yaml` and so on. `dev` and `prod` are accepted.",
+    ),
+    ("api.listen", "`127.0.0.1:8000`", "Where the gateway is reached."),
+    ("storage.data_dir", "`mda-data`", "Folder of the store."),
+    ("monitoring.log_level", "`info`", "What is written to standard error."),
+    (
+        "monitoring.metrics_enabled",
+        "none",
+        "Known for compatibility; no effect in this version, and a notice says so.",
+    ),
+    (
+        "monitoring.alerting_enabled",
+        "none",
+        "Known for compatibility; no effect in this version, and a notice says so.",
+    ),
+    (
+        "calendars",
+        "none",
+        "Files of trading calendars that add to the built-in ones or replace them, by venue.",
+    ),
+    ("data_sources.VENDOR.enabled", "`true`", "Whether the vendor may be asked."),
+    (
+        "data_sources.VENDOR.priority",
+        "`2`",
+        "1 primary, 2 secondary, 3 backup; 999 is never. Decides under the strategy `priority`.",
+    ),
+    ("data_sources.VENDOR.weight", "`1`", "Share of load among vendors of nearly the same score."),
+    (
+        "data_sources.VENDOR.api_key",
+        "none",
+        "The vendor's key. Its environment variable wins, except in a sandbox.",
+    ),
+    (
+        "data_sources.VENDOR.plan",
+        "the plans file's",
+        "Plan in force: limits, entitlements, delay, prices. See `crates/vendors/plans`.",
+    ),
+    (
+        "data_sources.VENDOR.rate_limits",
+        "the plan's",
+        "Limits instead of the plan's; all of them hold at once. An empty list is no limit.",
+    ),
+    ("data_sources.VENDOR.rate_limits[].count", "none", "How many requests."),
+    (
+        "data_sources.VENDOR.rate_limits[].per",
+        "none",
+        "The window. Seconds, minutes and hours slide; days and months follow the vendor's calendar.",
+    ),
+    (
+        "data_sources.VENDOR.rate_limit",
+        "none",
+        "Customary form: requests a minute, with a notice that names the exact form.",
+    ),
+    (
+        "data_sources.VENDOR.pace",
+        "`burst`",
+        "`burst` spends a window as fast as it is asked; `strict` spaces requests evenly.",
+    ),
+    (
+        "data_sources.VENDOR.timeout",
+        "5 s, 10 s for alpha_vantage",
+        "Bound of one attempt, within the request's deadline. A bare number is read as seconds, with a notice.",
+    ),
+    (
+        "data_sources.VENDOR.base_url",
+        "the vendor's",
+        "Another host that speaks the vendor's dialect: a proxy, a mirror, the simulator.",
+    ),
+    (
+        "data_sources.VENDOR.adjustment",
+        "the dialect's",
+        "What its bars are adjusted for, where you know better. `unknown` makes them unfit for conversion.",
+    ),
+    (
+        "data_sources.VENDOR.sandbox",
+        "`false`",
+        "Declares the vendor a simulation: every answer it has a part in is marked.",
+    ),
+    (
+        "data_sources.VENDOR.circuit_breaker.failure_threshold",
+        "the class's, usually 5",
+        "Weighted failures that open the breaker.",
+    ),
+    (
+        "data_sources.VENDOR.circuit_breaker.open",
+        "the class's, usually 60 s",
+        "How long it stays open before a probe.",
+    ),
+    (
+        "data_sources.VENDOR.circuit_breaker.success_threshold",
+        "the class's, usually 2",
+        "Good probes in a row that close it.",
+    ),
+    (
+        "data_sources.VENDOR.circuit_breaker.slow",
+        "the class's, usually 5 s",
+        "A call that takes longer counts as slow.",
+    ),
+    (
+        "circuit_breakers.default_failure_threshold",
+        "the class's, usually 5",
+        "The same for every vendor that has no number of its own.",
+    ),
+    (
+        "circuit_breakers.default_timeout",
+        "the class's, usually 60 s",
+        "Open time for every vendor that has none of its own.",
+    ),
+    (
+        "circuit_breakers.adaptive_thresholds",
+        "`false`",
+        "Known for compatibility; this version does not adapt thresholds, and `true` gives a notice.",
+    ),
+    ("routing.strategy", "`weighted_round_robin`", "Order of vendors unless the request says otherwise."),
+    (
+        "routing.failover",
+        "`listed`",
+        "Who may stand in for a vendor that fails: nobody, those the request or the configuration names, or every enabled one, unless the request says otherwise.",
+    ),
+    ("routing.cross_check", "`true`", "Whether spare quota may buy second opinions on quotes."),
+    ("routing.page_budget", "`20`", "At most so many pages for one question to one vendor."),
+    ("routing.weights.quality", "`0.35`", "Weight of the graded quality of what a vendor delivered."),
+    ("routing.weights.reliability", "`0.3`", "Weight of the lower bound of its success rate."),
+    ("routing.weights.latency", "`0.12`", "Weight of its speed."),
+    ("routing.weights.headroom", "`0.12`", "Weight of the quota left for the time left."),
+    ("routing.weights.cost", "`0.06`", "Weight of its price."),
+    ("routing.weights.load", "`0.05`", "Weight of requests in flight."),
+    ("cache.quote", "`10s`", "How long a delayed quote, or a bar in progress, stays fresh."),
+    ("cache.quote_realtime", "`4s`", "How long a real-time quote stays fresh."),
+    ("cache.history", "`5m`", "How long bars and trades stay fresh in memory."),
+    ("cache.reference", "`1h`", "How long actions, symbols and news lists stay fresh."),
+    ("cache.unknown_symbol", "`10m`", "How long a symbol that no vendor knows is not asked for again."),
+    ("cache.max_megabytes", "`64`", "Memory for answers, in MiB."),
+    ("deadlines.quote", "`2s`", "Time for a quote unless the request says otherwise."),
+    ("deadlines.bars", "`5s`", "Time for anything else a caller waits for."),
+    ("deadlines.background", "`30s`", "Time for work nobody waits for."),
+    (
+        "quality_scoring.weights.accuracy",
+        "`0.3`",
+        "Weight of accuracy in a score. The five weights add up to 1.",
+    ),
+    ("quality_scoring.weights.timeliness", "`0.25`", "Weight of timeliness."),
+    ("quality_scoring.weights.completeness", "`0.2`", "Weight of completeness."),
+    ("quality_scoring.weights.consistency", "`0.15`", "Weight of consistency."),
+    ("quality_scoring.weights.reliability", "`0.1`", "Weight of reliability."),
+    (
+        "quality_scoring.thresholds.grade_a_min",
+        "`90`",
+        "Lowest score of an A. The four fall by at least one point each.",
+    ),
+    ("quality_scoring.thresholds.grade_b_min", "`80`", "Lowest score of a B."),
+    ("quality_scoring.thresholds.grade_c_min", "`70`", "Lowest score of a C."),
+    ("quality_scoring.thresholds.grade_d_min", "`60`", "Lowest score of a D; below is F."),
+];
+
+/// Variables of the environment beside the vendors' keys, and what they stand for.
+pub(crate) const VARIABLES: &[(&str, &str)] = &[
+    ("ENVIRONMENT", "`environment`"),
+    ("LOG_LEVEL", "`monitoring.log_level`"),
+    ("API_HOST", "the address of `api.listen`"),
+    ("API_PORT", "the port of `api.listen`"),
+    (
+        "DATABASE_URL",
+        "`storage.data_dir`: a folder, or `sqlite:` and a path; of a file its folder counts. Other databases are refused.",
+    ),
+];
+
+/// Every key the reader asks for, with what it takes, by path.
+pub(crate) fn asked() -> BTreeMap<String, String> {
+    let tree = json!({"data_sources": {"yahoo": {"rate_limits": [{"count": 1, "per": "day"}]}}});
+    let record = RefCell::new(Record::default());
+    read(&tree, &|_| None, &Flags::default(), &record);
+    let general = |path: String| match path.strip_prefix("data_sources.") {
+        Some(rest) => {
+            let key = rest.split_once('.').map_or("", |(_, key)| key);
+            format!("data_sources.VENDOR.{}", key.replace("[0]", "[]"))
+        }
+        None => path,
+    };
+    record.into_inner().asked.into_iter().map(|(path, takes)| (general(path), takes)).collect()
+}
+
+/// The page: every key and every variable.
+pub fn page() -> String {
+    let asked = asked();
+    let mut page = String::from(INTRODUCTION);
+    for (path, default, meaning) in KEYS {
+        let takes = asked.get(*path).map_or("", String::as_str);
+        writeln!(page, "| `{path}` | {takes} | {default} | {meaning} |")
+            .expect("writing to a text cannot fail");
+    }
+    page.push_str("\n## Variables\n\n| variable | stands for |\n| --- | --- |\n");
+    for (name, meaning) in VARIABLES {
+        writeln!(page, "| `{name}` | {meaning} |").expect("writing to a text cannot fail");
+    }
+    for codec in vendors::ALL {
+        let profile = codec.profile();
+        for name in profile.key_variables {
+            writeln!(page, "| `{name}` | `data_sources.{}.api_key` |", profile.id)
+                .expect("writing to a text cannot fail");
+        }
+    }
+    let without: Vec<String> = NO_EFFECT.iter().map(|name| format!("`{name}`")).collect();
+    writeln!(
+        page,
+        "\nWithout effect in this version, and named in a notice when set: {}.",
+        without.join(", ")
+    )
+    .expect("writing to a text cannot fail");
+    page
+}
+
+const INTRODUCTION: &str = "\
+# Configuration
+
+Generated from the code: `UPDATE_DOCS=1 cargo test -p config` writes it, and a test compares it.
+
+YAML, or JSON. A later source wins key by key: defaults, the base file, the overlay of the environment beside it
+(`development.yaml`, `staging.yaml`, `production.yaml`), variables of the environment, flags. `mda check` reads
+everything, starts nothing and tells every problem at once.
+
+- `${NAME}` in a text is the variable of that name, and required; `${NAME:-default}` is optional. Below a vendor that
+  is switched off a required one may be missing.
+- A duration carries its unit, `750ms`, `5s`, `2m`, `1h`, or is a number under the key with `_ms`, `_secs` or
+  `_seconds` behind it: `timeout_ms: 750`.
+- `vendors` is another name of `data_sources`, and a vendor may go by an alias (`massive` is `polygon`, `yfinance` is
+  `yahoo`). A vendor that stands twice in one file is refused.
+- An unknown key is refused. So are the customary sections this version does not act on: `validation`, `alerting`,
+  `security`, `memory`, `schedule`.
+
+## Keys
+
+| key | takes | default | meaning |
+| --- | --- | --- | --- |
+";

@@ -1,0 +1,80 @@
+//! Sections of the gateway that are no vendor's: routing, cache, deadlines, grades.
+
+use gateway::settings::{Caching, Deadlines, Routing, ScoreWeights};
+use gateway::{Failover, Strategy};
+use quality::grade::{Thresholds, Weights};
+
+use crate::reader::Reader;
+
+/// How vendors are chosen.
+pub(crate) fn routing(reader: &Reader<'_>) -> Routing {
+    let usual = Routing::default();
+    let weights = reader.section("weights");
+    let weight = |key, usual| weights.number(key, 0.0, 1.0).unwrap_or(usual);
+    let strategies: Vec<(&str, Strategy)> = Strategy::ALL.into_iter().map(|s| (s.as_str(), s)).collect();
+    let failovers: Vec<(&str, Failover)> = Failover::ALL.into_iter().map(|f| (f.as_str(), f)).collect();
+    Routing {
+        strategy: reader.word("strategy", &strategies).unwrap_or(usual.strategy),
+        failover: reader.word("failover", &failovers).unwrap_or(usual.failover),
+        cross_check: reader.flag("cross_check").unwrap_or(usual.cross_check),
+        page_budget: reader.count("page_budget", 1, 10_000).map_or(usual.page_budget, |count| count as u32),
+        weights: ScoreWeights {
+            quality: weight("quality", usual.weights.quality),
+            reliability: weight("reliability", usual.weights.reliability),
+            latency: weight("latency", usual.weights.latency),
+            headroom: weight("headroom", usual.weights.headroom),
+            cost: weight("cost", usual.weights.cost),
+            load: weight("load", usual.weights.load),
+        },
+    }
+}
+
+/// How long answers are kept in memory.
+pub(crate) fn caching(reader: &Reader<'_>) -> Caching {
+    let usual = Caching::default();
+    Caching {
+        quote: reader.duration("quote").unwrap_or(usual.quote),
+        quote_realtime: reader.duration("quote_realtime").unwrap_or(usual.quote_realtime),
+        history: reader.duration("history").unwrap_or(usual.history),
+        reference: reader.duration("reference").unwrap_or(usual.reference),
+        negative: reader.duration("unknown_symbol").unwrap_or(usual.negative),
+        max_bytes: reader
+            .count("max_megabytes", 1, 65_536)
+            .map_or(usual.max_bytes, |megabytes| megabytes << 20),
+    }
+}
+
+/// How long a request may take.
+pub(crate) fn deadlines(reader: &Reader<'_>) -> Deadlines {
+    let usual = Deadlines::default();
+    Deadlines {
+        quote: reader.duration("quote").unwrap_or(usual.quote),
+        bars: reader.duration("bars").unwrap_or(usual.bars),
+        background: reader.duration("background").unwrap_or(usual.background),
+    }
+}
+
+/// How grades are composed.
+pub(crate) fn grading(reader: &Reader<'_>) -> quality::grade::Settings {
+    let (weights, thresholds) = (reader.section("weights"), reader.section("thresholds"));
+    let dimensions = ["accuracy", "timeliness", "completeness", "consistency", "reliability"];
+    let usual = Weights::default().as_array();
+    let given: Vec<f32> = dimensions
+        .iter()
+        .zip(usual)
+        .map(|(name, usual)| weights.number(name, 0.0, 1.0).map_or(usual, |weight| weight as f32))
+        .collect();
+    let letters =
+        [("grade_a_min", 90.0), ("grade_b_min", 80.0), ("grade_c_min", 70.0), ("grade_d_min", 60.0)];
+    let lowest =
+        letters.map(|(name, usual)| thresholds.number(name, 1.0, 100.0).map_or(usual, |low| low as f32));
+    let weights = Weights::new([given[0], given[1], given[2], given[3], given[4]]).unwrap_or_else(|error| {
+        reader.problem("weights", error.to_string());
+        Weights::default()
+    });
+    let thresholds = Thresholds::new(lowest).unwrap_or_else(|error| {
+        reader.problem("thresholds", error.to_string());
+        Thresholds::default()
+    });
+    quality::grade::Settings { weights, thresholds }
+}
