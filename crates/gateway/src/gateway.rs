@@ -235,6 +235,7 @@ impl Gateway {
                     headroom: upstream.limiter.headroom(now),
                     cost_micros: settings.plan.request_micros,
                     in_flight: upstream.in_flight(),
+                    demoted: upstream.hedge.lock().needs_demotion(),
                     held: held(upstream.vendor()),
                 }
             })

@@ -239,7 +239,7 @@ impl Gateway {
         let mut nothing = 0;
         let pieces: Vec<Range> = pieces.iter().flat_map(|piece| cut(*piece, longest)).collect();
         for piece in &pieces {
-            match self.fetch_piece(upstream, asked, &mut part, *piece, terms, wait, trail).await {
+            match self.fetch_piece(upstream, asked, basis, &mut part, *piece, terms, wait, trail).await {
                 Ok(fetched) => {
                     part.rows.extend(fetched.rows);
                     part.denomination = part.denomination.or(fetched.denomination);
@@ -264,6 +264,7 @@ impl Gateway {
         &self,
         upstream: &Upstream,
         asked: &BarsAsked<'_>,
+        basis: Adjustment,
         part: &mut Part,
         piece: Range,
         terms: Terms,
@@ -274,7 +275,7 @@ impl Gateway {
             instrument: asked.instrument.clone(),
             interval: asked.native,
             range: piece,
-            adjustment: part.adjustment,
+            adjustment: basis,
             session: asked.session,
         };
         let reply = self.attempt(upstream, &question, terms, wait, trail).await?;

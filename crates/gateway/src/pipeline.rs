@@ -270,6 +270,7 @@ impl Gateway {
         now: Instant,
     ) {
         let latency = now.since(sent_at);
+        upstream.hedge.lock().answered(latency);
         upstream.health.lock().succeeded("answered", latency, now);
         self.breaker_moved(upstream, admitted.settle(BreakerOutcome::Succeeded { took: latency }, now));
     }

@@ -32,6 +32,8 @@ pub struct View {
     pub cost_micros: u64,
     /// Requests in flight.
     pub in_flight: u32,
+    /// Whether it was late so often that it loses its place to those behind it (RTY-4).
+    pub demoted: bool,
     /// Share of the answer already held locally, `[0, 1]`: a vendor whose series is stored is asked for
     /// the rest, so that a series stays with one vendor (RTE-10).
     pub held: f64,
@@ -58,6 +60,9 @@ const FULL: f64 = 32.0;
 /// Vendors whose score is within this share of the best take turns (RTE-2).
 const CLOSE: f64 = 0.10;
 
+/// Parts of a score by name.
+type Factors = Vec<(&'static str, f64)>;
+
 /// Ranks vendors. `listed` is the caller's chain: its order is kept and only eligibility applies.
 /// `rotation` are the running weights of [`rotate`], one per vendor, kept between calls.
 pub fn rank(
@@ -67,7 +72,7 @@ pub fn rank(
     weights: &ScoreWeights,
     rotation: &mut Vec<(VendorId, f64)>,
 ) -> Ranking {
-    let mut scored: Vec<(View, f64, Vec<(&'static str, f64)>)> = Vec::with_capacity(views.len());
+    let mut scored: Vec<(View, f64, Factors)> = Vec::with_capacity(views.len());
     let mut skipped: Vec<Candidate> = Vec::new();
     let mut waiting = Vec::new();
     for view in views.drain(..) {
@@ -106,7 +111,9 @@ pub fn rank(
             if let Some(best) = scored.first().map(|(_, score, _)| *score) {
                 let close: Vec<(VendorId, f64)> = scored
                     .iter()
-                    .take_while(|(view, score, _)| *score >= best * (1.0 - CLOSE) && view.held == 0.0)
+                    .take_while(|(view, score, _)| {
+                        *score >= best * (1.0 - CLOSE) && view.held == 0.0 && !view.demoted
+                    })
                     .map(|(view, ..)| (view.vendor, view.weight * view.headroom.max(0.05)))
                     .collect();
                 if let Some(turn) = rotate(rotation, &close) {
@@ -116,6 +123,9 @@ pub fn rank(
                 }
             }
         }
+    }
+    if listed.is_empty() {
+        scored.sort_by_key(|(view, ..)| view.demoted);
     }
     let order = scored.iter().map(|(view, ..)| view.vendor).collect();
     let mut candidates: Vec<Candidate> = scored
@@ -133,7 +143,7 @@ pub fn rank(
 
 /// Score of a vendor: a weighted sum, price and load counting against it (algorithms, section 6). A series
 /// already held outweighs everything else.
-fn score(view: &View, weights: &ScoreWeights) -> (f64, Vec<(&'static str, f64)>) {
+fn score(view: &View, weights: &ScoreWeights) -> (f64, Factors) {
     let factors = vec![
         ("quality", view.quality),
         ("reliability", view.reliability),
@@ -195,6 +205,7 @@ mod tests {
             headroom: 1.0,
             cost_micros: 0,
             in_flight: 0,
+            demoted: false,
             held: 0.0,
         }
     }
@@ -280,6 +291,13 @@ mod tests {
             ranking.candidates.iter().map(|c| (c.vendor, c.skipped.clone())).collect::<Vec<_>>(),
             [(B, None), (A, Some(Skipped::Quota(until))), (C, Some(Skipped::Disabled))]
         );
+    }
+
+    #[test]
+    fn a_vendor_that_is_late_too_often_goes_behind_the_others() {
+        let late = View { demoted: true, ..view(A) };
+        assert_eq!(order(vec![late.clone(), view(B)], &[], Strategy::WeightedRoundRobin), [B, A]);
+        assert_eq!(order(vec![late, view(B)], &[A, B], Strategy::Best), [A, B]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::{Adjustment, Delivery, Instant, VendorId};
 use parking_lot::Mutex;
 use resilience::circuit_breaker::{Admission, CircuitBreaker, Outcome as BreakerOutcome, Transition};
+use resilience::hedge::{self, Hedge};
 use resilience::quota::{self, Quota};
 use secrecy::ExposeSecret;
 use vendors::plan::Per;
@@ -32,6 +33,8 @@ pub struct Upstream {
     pub breaker: Mutex<CircuitBreaker>,
     /// What traffic tells about it.
     pub health: Mutex<Health>,
+    /// How late a reply has to be before another vendor is asked beside it.
+    pub hedge: Mutex<Hedge>,
     session: Mutex<Session>,
     removed: Mutex<BTreeMap<Capability, Instant>>,
     drained: AtomicBool,
@@ -65,8 +68,9 @@ impl Upstream {
         let bid_ask = settings.plan.includes(Capability::BidAsk);
         Upstream {
             limiter: Limiter::new(settings.vendor(), quota),
-            breaker: Mutex::new(CircuitBreaker::new(settings.breaker.clone())),
+            breaker: Mutex::new(CircuitBreaker::new(settings.breaker)),
             health: Mutex::new(Health::new(settings.plan.delivery, bid_ask)),
+            hedge: Mutex::new(Hedge::new(hedge::Settings::default())),
             session: Mutex::default(),
             removed: Mutex::default(),
             drained: AtomicBool::new(false),

@@ -6,6 +6,7 @@ use vendors::{Blame, Rejection};
 
 use crate::answer::{Answer, AttemptError, Served, Skipped, Why};
 use crate::request::Request;
+use crate::seams::TransportError;
 use crate::walk::{Ranked, Walked};
 
 /// Turns the end of a walk into an answer or a reason. `NoData` is left to the caller, who knows what an
@@ -47,12 +48,22 @@ pub fn of(
     if said(&Rejection::CallersMistake) {
         return Err(Why::CallersMistake);
     }
-    let vendor_failed = |error: &AttemptError| {
-        matches!(error, AttemptError::Transport(_) | AttemptError::Unfit(_))
-            || matches!(error, AttemptError::Rejected(r) if r.blame() == Blame::Vendor)
+    // A vendor that cannot be reached at all is not there; one that answers badly has failed.
+    let vendor_failed = |error: &AttemptError| match error {
+        AttemptError::Transport(TransportError::Connect) => false,
+        AttemptError::Transport(_) | AttemptError::Unfit(_) => true,
+        AttemptError::Rejected(rejection) => rejection.blame() == Blame::Vendor,
+        AttemptError::BreakerOpen { .. } | AttemptError::QuotaSpent { .. } | AttemptError::Deadline => false,
     };
     if walked.refusals.iter().any(|(_, error)| vendor_failed(error)) {
         return Err(Why::BadUpstream);
+    }
+    let unsupported = |error: &AttemptError| {
+        matches!(error, AttemptError::Rejected(Rejection::Unsupported | Rejection::NotEntitled))
+    };
+    if !walked.refusals.is_empty() && walked.refusals.iter().all(|(_, error)| unsupported(error)) {
+        let detail = "the vendors that offer this kind of data do not offer this".to_owned();
+        return Err(Why::Unsupported { detail });
     }
     nobody_asked(ranking, walked.refusals.iter().filter_map(|(_, error)| error.retry_at()).min())
 }

@@ -20,6 +20,12 @@ use crate::upstream::Upstream;
 /// Vendors that must agree that there is no such symbol, or no such data, before it is believed.
 const AGREEING: usize = 2;
 
+/// A vendor silent for so long is not waited for alone.
+const LATEST: Duration = Duration::from_millis(500);
+
+/// Latencies from which a p95 can be told.
+const ENOUGH: usize = 20;
+
 /// How a walk ended.
 pub struct Walked {
     /// The answer that met every constraint.
@@ -55,22 +61,31 @@ impl Gateway {
             let upstream = Arc::clone(self.upstream(vendor));
             async move { (vendor, attempt(upstream, wait).await) }
         };
-        let mut hedge_at = None;
+        // When the running call is late: first after its p95, if the budget of hedges allows, at the latest
+        // after half a second whatever the budget.
+        let mut late_at: Option<(Instant, VendorId, bool)> = None;
+        let watch = |vendor: VendorId| {
+            let upstream = self.upstream(vendor);
+            let known = upstream.health.lock().samples() >= ENOUGH;
+            let after = upstream.hedge.lock().started();
+            let after = if known { after } else { LATEST };
+            Some((self.clock.now() + after, vendor, after >= LATEST))
+        };
         loop {
             if running.is_empty() {
                 if let Some(vendor) = next.next() {
-                    hedge_at = self.hedge_at(vendor);
+                    late_at = watch(vendor);
                     running.push(start(vendor, false));
                 } else if let Some(index) = earliest(&spent, terms.deadline) {
                     let (at, vendor) = spent.remove(index);
                     trail.note(format!("every other vendor is out; waiting for {vendor}'s quota at {at}"));
-                    hedge_at = None;
+                    late_at = None;
                     running.push(start(vendor, true));
                 } else {
                     break;
                 }
             }
-            let late = hedge_at.filter(|_| running.len() == 1 && next.peek().is_some());
+            let late = late_at.filter(|_| running.len() == 1 && next.peek().is_some());
             tokio::select! {
                 biased;
                 Some((vendor, ended)) = running.next() => match ended {
@@ -107,10 +122,15 @@ impl Gateway {
                         }
                     }
                 },
-                () = self.clock.sleep_until(late.unwrap_or(Instant::MAX)), if late.is_some() => {
+                () = self.clock.sleep_until(late.map_or(Instant::MAX, |(at, ..)| at)), if late.is_some() => {
+                    let Some((at, slow, at_latest)) = late else { continue };
+                    if !at_latest && self.upstream(slow).hedge.lock().try_hedge().is_err() {
+                        late_at = Some((at + LATEST, slow, true));
+                        continue;
+                    }
                     let vendor = next.next().expect("a hedge needs a next vendor");
-                    trail.note(format!("no reply in time; {vendor} is asked as well"));
-                    hedge_at = None;
+                    trail.note(format!("{slow} is late; {vendor} is asked as well"));
+                    late_at = None;
                     running.push(start(vendor, false));
                 }
                 () = self.clock.sleep_until(terms.deadline) => {
@@ -133,17 +153,6 @@ impl Gateway {
             None => "nobody is left in the order".to_owned(),
         };
         trail.note(format!("{vendor} did not answer ({}); {then}", error.word()));
-    }
-
-    /// When a second vendor is asked beside the first: after the first one's p95, at most 500 ms, and not
-    /// before there is an expectation to be late against.
-    fn hedge_at(&self, vendor: VendorId) -> Option<Instant> {
-        const LATEST: Duration = Duration::from_millis(500);
-        const EARLIEST: Duration = Duration::from_millis(20);
-        let upstream = self.upstream(vendor);
-        let p95 = upstream.health.lock().latency_ms(95.0);
-        let after = p95.map_or(LATEST, |ms| Duration::from_secs_f64(ms / 1e3 * 1.2).clamp(EARLIEST, LATEST));
-        Some(self.clock.now() + after)
     }
 }
 

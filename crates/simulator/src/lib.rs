@@ -9,6 +9,7 @@ pub mod clock;
 pub mod entropy;
 pub mod world;
 pub mod transport;
+pub mod store;
 pub mod server;
 
 pub use bottle::{Bottle, Latency};
@@ -18,5 +19,6 @@ pub use fault::{Fault, Faults, Schedule, Spell};
 pub use journal::{Entry, Journal};
 pub use market::{Market, ReplayError};
 pub use server::Simulator;
+pub use store::MemoryStore;
 pub use transport::SimulatedTransport;
 pub use world::World;

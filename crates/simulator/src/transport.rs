@@ -28,6 +28,11 @@ impl SimulatedTransport {
     ) -> Result<HttpResponse, TransportError> {
         let World { clock, entropy, faults, .. } = &*self.world;
         let bottle = self.world.bottle(to.vendor).ok_or(TransportError::Connect)?;
+        // A gateway that does not ask the vendor's own hosts finds the secondary ones below `/_host`.
+        let request = match request.path.strip_prefix("/_host/") {
+            Some(elsewhere) => HttpRequest { path: format!("https://{elsewhere}"), ..request },
+            None => request,
+        };
         let refuses = |at| faults.at(to.vendor, at).iter().any(|spell| spell.fault == Fault::Refuse);
         if refuses(clock.now()) {
             return Err(TransportError::Connect);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod market;
+mod pipeline;
 mod server;
 mod transport;
 mod vendors_in_bottles;

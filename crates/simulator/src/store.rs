@@ -1,0 +1,277 @@
+//! A store in memory, for simulations: answers at once, keeps what it is told across gateways that are
+//! opened and dropped, and fails on command.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use domain::{ActionKind, Date, Instant, Instrument, InstrumentId, Interval, Range, VendorId};
+use gateway::answer::{Decision, Failure};
+use gateway::{
+    Clock, LearnedAction, NewBars, Pending, RequestId, SeriesKey, Store, StoreError, StoredActions, StoredBar,
+    StoredQuote, StoredSeries,
+};
+use parking_lot::Mutex;
+use resilience::quota;
+use telemetry::Event;
+
+/// A store in memory.
+pub struct MemoryStore {
+    clock: Arc<dyn Clock>,
+    failing: AtomicBool,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    series: HashMap<SeriesKey, Series>,
+    actions: HashMap<InstrumentId, Actions>,
+    quotes: HashMap<(InstrumentId, VendorId), StoredQuote>,
+    instruments: Vec<(VendorId, Instrument)>,
+    quotas: HashMap<VendorId, (quota::Snapshot, Instant)>,
+    decisions: HashMap<RequestId, Decision>,
+    failures: Vec<Failure>,
+    events: Vec<Event>,
+    facts: HashMap<String, String>,
+}
+
+#[derive(Default)]
+struct Series {
+    denomination: Option<domain::Denomination>,
+    covered: Vec<Range>,
+    versions: BTreeMap<(Instant, Instant), StoredBar>,
+}
+
+#[derive(Default)]
+struct Actions {
+    learned: Vec<LearnedAction>,
+    splits_known: Vec<(Range, Instant)>,
+    dividends_known: Vec<(Range, Instant)>,
+}
+
+impl MemoryStore {
+    /// An empty store. The clock tells how old quota counters are when they are read back.
+    pub fn new(clock: Arc<dyn Clock>) -> MemoryStore {
+        MemoryStore { clock, failing: AtomicBool::new(false), kept: Mutex::default() }
+    }
+
+    /// From now on every write fails (or works again); reading goes on.
+    pub fn fail_writes(&self, failing: bool) {
+        self.failing.store(failing, Ordering::SeqCst);
+    }
+
+    /// Events kept so far.
+    pub fn events(&self) -> Vec<Event> {
+        self.kept.lock().events.clone()
+    }
+
+    fn write(&self, change: impl FnOnce(&mut Kept)) -> Pending<'static, Result<(), StoreError>> {
+        let result = if self.failing.load(Ordering::SeqCst) {
+            Err(StoreError::ReadOnly("failing on command".to_owned()))
+        } else {
+            change(&mut self.kept.lock());
+            Ok(())
+        };
+        Box::pin(std::future::ready(result))
+    }
+
+    fn read<T: Send + 'static>(&self, look: impl FnOnce(&Kept) -> T) -> Pending<'static, Result<T, StoreError>> {
+        let found = look(&self.kept.lock());
+        Box::pin(std::future::ready(Ok(found)))
+    }
+}
+
+impl Store for MemoryStore {
+    fn series<'a>(
+        &'a self,
+        instrument: &'a InstrumentId,
+        interval: Interval,
+    ) -> Pending<'a, Result<Vec<StoredSeries>, StoreError>> {
+        self.read(|kept| {
+            let mut found: Vec<StoredSeries> = kept
+                .series
+                .iter()
+                .filter(|(key, _)| key.instrument == *instrument && key.interval == interval)
+                .map(|(key, series)| StoredSeries {
+                    key: key.clone(),
+                    denomination: series.denomination,
+                    covered: series.covered.clone(),
+                })
+                .collect();
+            found.sort_by_key(|series| (series.key.vendor, series.key.adjustment.as_str()));
+            found
+        })
+    }
+
+    fn bars<'a>(
+        &'a self,
+        key: &'a SeriesKey,
+        range: Range,
+        asof: Option<Instant>,
+    ) -> Pending<'a, Result<Vec<StoredBar>, StoreError>> {
+        self.read(|kept| {
+            let mut out: Vec<StoredBar> = Vec::new();
+            let Some(series) = kept.series.get(key) else { return out };
+            for stored in series.versions.range((range.start, Instant::MIN)..(range.end, Instant::MIN)).map(|(_, s)| s) {
+                if asof.is_some_and(|asof| stored.learned_at > asof) {
+                    continue;
+                }
+                match out.last_mut() {
+                    Some(last) if last.bar.start == stored.bar.start => *last = stored.clone(),
+                    _ => out.push(stored.clone()),
+                }
+            }
+            out
+        })
+    }
+
+    fn put_bars(&self, news: NewBars) -> Pending<'_, Result<(), StoreError>> {
+        self.write(|kept| {
+            let series = kept.series.entry(news.key).or_default();
+            series.denomination = series.denomination.or(news.denomination);
+            series.covered.extend(news.covered);
+            series.covered = Range::merged(std::mem::take(&mut series.covered));
+            for bar in news.bars {
+                let known = series.versions.range((bar.start, Instant::MIN)..=(bar.start, Instant::MAX)).next_back();
+                if known.is_none_or(|(_, stored)| stored.bar != bar) {
+                    let key = (bar.start, news.learned_at);
+                    series.versions.insert(key, StoredBar { bar, learned_at: news.learned_at });
+                }
+            }
+        })
+    }
+
+    fn actions<'a>(
+        &'a self,
+        instrument: &'a InstrumentId,
+        asof: Option<Instant>,
+    ) -> Pending<'a, Result<StoredActions, StoreError>> {
+        self.read(|kept| {
+            let Some(known) = kept.actions.get(instrument) else { return StoredActions::default() };
+            let then = |at: Instant| asof.is_none_or(|asof| at <= asof);
+            let mut by_date: BTreeMap<(Date, &'static str), LearnedAction> = BTreeMap::new();
+            for learned in known.learned.iter().filter(|learned| then(learned.learned_at)) {
+                by_date.insert((learned.action.ex_date, learned.action.kind.as_str()), learned.clone());
+            }
+            let ranges = |known: &[(Range, Instant)]| {
+                Range::merged(known.iter().filter(|(_, at)| then(*at)).map(|(range, _)| *range).collect())
+            };
+            StoredActions {
+                actions: by_date.into_values().collect(),
+                splits_known: ranges(&known.splits_known),
+                dividends_known: ranges(&known.dividends_known),
+            }
+        })
+    }
+
+    fn put_actions<'a>(
+        &'a self,
+        instrument: &'a InstrumentId,
+        news: StoredActions,
+    ) -> Pending<'a, Result<(), StoreError>> {
+        let now = self.clock.now();
+        self.write(|kept| {
+            let known = kept.actions.entry(instrument.clone()).or_default();
+            known.splits_known.extend(news.splits_known.into_iter().map(|range| (range, now)));
+            known.dividends_known.extend(news.dividends_known.into_iter().map(|range| (range, now)));
+            for learned in news.actions {
+                let is_known = known.learned.iter().any(|old| old.action == learned.action);
+                let rename = matches!(learned.action.kind, ActionKind::Rename { .. });
+                if !is_known || rename {
+                    known.learned.push(learned);
+                }
+            }
+            known.learned.sort_by_key(|learned| learned.learned_at);
+        })
+    }
+
+    fn put_quotes(&self, quotes: Vec<StoredQuote>) -> Pending<'_, Result<(), StoreError>> {
+        self.write(|kept| {
+            for quote in quotes {
+                kept.quotes.insert((quote.instrument.clone(), quote.vendor), quote);
+            }
+        })
+    }
+
+    fn latest_quotes<'a>(
+        &'a self,
+        instrument: &'a InstrumentId,
+    ) -> Pending<'a, Result<Vec<StoredQuote>, StoreError>> {
+        self.read(|kept| {
+            let mut found: Vec<StoredQuote> =
+                kept.quotes.iter().filter(|((id, _), _)| id == instrument).map(|(_, quote)| quote.clone()).collect();
+            found.sort_by_key(|quote| quote.vendor);
+            found
+        })
+    }
+
+    fn put_instruments(
+        &self,
+        vendor: VendorId,
+        instruments: Vec<Instrument>,
+        _learned_at: Instant,
+    ) -> Pending<'_, Result<(), StoreError>> {
+        self.write(|kept| {
+            kept.instruments.retain(|(known, _)| *known != vendor);
+            kept.instruments.extend(instruments.into_iter().map(|instrument| (vendor, instrument)));
+        })
+    }
+
+    fn instruments(&self) -> Pending<'_, Result<Vec<(VendorId, Instrument)>, StoreError>> {
+        self.read(|kept| kept.instruments.clone())
+    }
+
+    fn put_quota<'a>(
+        &'a self,
+        vendor: VendorId,
+        snapshot: &'a quota::Snapshot,
+    ) -> Pending<'a, Result<(), StoreError>> {
+        let now = self.clock.now();
+        self.write(|kept| {
+            let newer = kept.quotas.get(&vendor).is_none_or(|(known, _)| known.sequence < snapshot.sequence);
+            if newer {
+                kept.quotas.insert(vendor, (snapshot.clone(), now));
+            }
+        })
+    }
+
+    fn quota(&self, vendor: VendorId) -> Pending<'_, Result<Option<(quota::Snapshot, Duration)>, StoreError>> {
+        let now = self.clock.now();
+        self.read(|kept| kept.quotas.get(&vendor).map(|(snapshot, at)| (snapshot.clone(), now.since(*at))))
+    }
+
+    fn put_events(&self, events: Vec<Event>) -> Pending<'_, Result<(), StoreError>> {
+        self.write(|kept| kept.events.extend(events))
+    }
+
+    fn put_decisions(&self, decisions: Vec<Decision>) -> Pending<'_, Result<(), StoreError>> {
+        self.write(|kept| {
+            for decision in decisions {
+                kept.decisions.insert(decision.id.clone(), decision);
+            }
+        })
+    }
+
+    fn decision<'a>(&'a self, id: &'a RequestId) -> Pending<'a, Result<Option<Decision>, StoreError>> {
+        self.read(|kept| kept.decisions.get(id).cloned())
+    }
+
+    fn put_failures(&self, failures: Vec<Failure>) -> Pending<'_, Result<(), StoreError>> {
+        self.write(|kept| kept.failures.extend(failures))
+    }
+
+    fn failures(&self, limit: usize) -> Pending<'_, Result<Vec<Failure>, StoreError>> {
+        self.read(|kept| kept.failures.iter().rev().take(limit).cloned().collect())
+    }
+
+    fn put_fact<'a>(&'a self, name: &'a str, value: String) -> Pending<'a, Result<(), StoreError>> {
+        self.write(|kept| {
+            kept.facts.insert(name.to_owned(), value);
+        })
+    }
+
+    fn fact<'a>(&'a self, name: &'a str) -> Pending<'a, Result<Option<String>, StoreError>> {
+        self.read(|kept| kept.facts.get(name).cloned())
+    }
+}
