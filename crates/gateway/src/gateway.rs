@@ -570,6 +570,16 @@ impl Gateway {
         self.recall.events()
     }
 
+    /// Every event from now on.
+    pub fn listen(&self) -> tokio::sync::broadcast::Receiver<Event> {
+        self.recall.listen()
+    }
+
+    /// The system clock has moved away from ours by more than a second; ours stays as it is.
+    pub fn clock_stepped(&self, by_ms: i64) {
+        self.tell(None, EventKind::ClockStepped { by_ms });
+    }
+
     /// Takes over a vendor's list of instruments.
     ///
     /// # Errors

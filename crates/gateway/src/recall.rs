@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use telemetry::Event;
+use tokio::sync::broadcast;
 
 use crate::answer::Decision;
 use crate::request::RequestId;
@@ -20,6 +21,7 @@ const EVENTS: usize = 1_000;
 pub struct Recall {
     shards: Vec<Mutex<Shard>>,
     events: Mutex<VecDeque<Event>>,
+    told: broadcast::Sender<Event>,
 }
 
 #[derive(Default)]
@@ -30,7 +32,11 @@ struct Shard {
 
 impl Default for Recall {
     fn default() -> Recall {
-        Recall { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), events: Mutex::default() }
+        Recall {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            events: Mutex::default(),
+            told: broadcast::Sender::new(EVENTS),
+        }
     }
 }
 
@@ -60,11 +66,18 @@ impl Recall {
 
     /// Keeps an event.
     pub fn event(&self, event: Event) {
+        // Nobody need be listening.
+        let _ = self.told.send(event.clone());
         let mut events = self.events.lock();
         if events.len() == EVENTS {
             events.pop_front();
         }
         events.push_back(event);
+    }
+
+    /// Every event from now on, for whoever logs or shows them.
+    pub fn listen(&self) -> broadcast::Receiver<Event> {
+        self.told.subscribe()
     }
 
     /// The newest events, oldest first.

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use config::{Configuration, Flags};
@@ -90,13 +91,55 @@ pub async fn gateway(
 ) -> Result<Arc<Gateway>> {
     std::fs::create_dir_all(&configuration.data)
         .with_context(|| format!("the data folder {} cannot be made", configuration.data.display()))?;
-    let store = storage::Sqlite::open(&configuration.data, Arc::clone(&clock))?;
-    let store: Arc<dyn Store> = Arc::new(store);
+    let sqlite = Arc::new(storage::Sqlite::open(&configuration.data, Arc::clone(&clock))?);
+    let store: Arc<dyn Store> = Arc::clone(&sqlite) as Arc<dyn Store>;
     let transport = runtime::HttpTransport::new(runtime::transport::Settings::default(), Arc::clone(&clock))?;
     let transport: Arc<dyn Transport> = Arc::new(transport);
     let seams = Seams { clock, transport, store, entropy };
     let calendars = Arc::new(calendars(&configuration.calendars)?);
-    Ok(Gateway::open(seams, configuration.gateway, calendars, Directory::built_in()).await?)
+    let gateway = Gateway::open(seams, configuration.gateway, calendars, Directory::built_in()).await?;
+    tokio::spawn(log_events(gateway.listen()));
+    tokio::spawn(keep_house(Arc::clone(&gateway), sqlite));
+    Ok(gateway)
+}
+
+/// Writes each event as one log line.
+async fn log_events(mut events: tokio::sync::broadcast::Receiver<telemetry::Event>) {
+    use telemetry::Severity;
+    use tokio::sync::broadcast::error::RecvError;
+    loop {
+        match events.recv().await {
+            Ok(event) => {
+                let (kind, vendor) = (event.kind.as_str(), event.vendor.map(|vendor| vendor.as_str()));
+                match event.kind.severity() {
+                    Severity::Critical => tracing::error!(kind, vendor, "{}", event.kind),
+                    Severity::Warning => tracing::warn!(kind, vendor, "{}", event.kind),
+                    Severity::Info => tracing::info!(kind, vendor, "{}", event.kind),
+                }
+            }
+            Err(RecvError::Lagged(missed)) => tracing::warn!("{missed} events were not logged in time"),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Work nobody waits for: seals closed days into blocks every quarter of an hour, and looks whether the
+/// system clock has moved away from ours.
+async fn keep_house(gateway: Arc<Gateway>, store: Arc<storage::Sqlite>) {
+    const EVERY: Duration = Duration::from_secs(900);
+    const CLOSED: Duration = Duration::from_secs(2 * 86_400);
+    let reference = runtime::MachineClock::start();
+    loop {
+        let clock = gateway.clock();
+        clock.sleep_until(clock.now() + EVERY).await;
+        if let Err(error) = store.seal(clock.now() - CLOSED).await {
+            tracing::warn!("closed days could not be sealed: {error}");
+        }
+        let drift = reference.drift();
+        if drift.is_step() {
+            gateway.clock_stepped(drift.ahead_ms);
+        }
+    }
 }
 
 /// Starts the log: every line on standard error, every secret masked.
