@@ -1,1 +1,23 @@
-//! api
+//! Our answers in other programs' formats.
+
+pub mod app;
+pub mod server;
+pub mod routes;
+pub mod call;
+pub mod words;
+pub mod ask;
+pub mod form;
+pub mod meta;
+pub mod grade;
+pub mod envelope;
+pub mod page;
+pub mod error;
+pub mod quotes;
+pub mod bars;
+pub mod vendors_told;
+pub mod ops;
+pub mod docs;
+
+pub use app::{App, app};
+pub use call::About;
+pub use server::serve;

@@ -14,7 +14,7 @@ use quality::grade::{Checks, Completeness, Kind, Market, Timing};
 use quality::{BarContext, Evidence, Grade, QuoteContext, Verdict, validate_bars, validate_quote};
 use vendors::{Data, Question, Rejection};
 
-use crate::answer::{Answer, AttemptError, Coverage, RowEvidence, Warning};
+use crate::answer::{Answer, AttemptError, Coverage, RowEvidence, Served, Warning};
 use crate::cache::lifetime;
 use crate::gateway::Gateway;
 use crate::history::BarsAsked;
@@ -400,6 +400,19 @@ impl Gateway {
         let rows = answer.rows.as_ref()?;
         let evidence = rows.flagged.iter().find(|(index, _)| *index == row).map_or(&rows.clean, |(_, e)| e);
         Some(quality::grade(&self.settings.grading, evidence, &self.timing(answer, evidence, now)))
+    }
+
+    /// Every point between 100 and the score an answer is served with, by its rule.
+    pub fn losses(&self, served: &Served) -> Vec<quality::grade::Loss> {
+        let answer = &served.answer;
+        // What the grade keeps of the comparison with other vendors is all that deductions depend on.
+        let check = CrossCheck { agreement: answer.evidence.agreement, ..CrossCheck::ALONE };
+        let rows = match &answer.data {
+            Data::Bars(series) => series.bars.len().max(1),
+            _ => 1,
+        };
+        let settings = &self.settings.grading;
+        quality::grade::losses(settings, &answer.evidence, &served.grade, &answer.findings, rows, &check)
     }
 
     fn timing(&self, answer: &Answer, evidence: &Evidence, now: Instant) -> Timing {

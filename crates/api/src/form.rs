@@ -1,0 +1,346 @@
+//! The form of an answer: JSON, NDJSON or CSV; how times and numbers are written.
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use domain::number::Decimal;
+use domain::{Date, Instant, Price, Size};
+
+/// Shape of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Format {
+    /// The envelope.
+    #[default]
+    Json,
+    /// One row a line; the envelope's facts are in the headers.
+    Ndjson,
+    /// One row a line after a line of names; the envelope's facts are in the headers.
+    Csv,
+}
+
+impl Format {
+    /// All formats.
+    pub const ALL: [Format; 3] = [Format::Json, Format::Ndjson, Format::Csv];
+
+    /// The policy word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Format::Json => "json",
+            Format::Ndjson => "ndjson",
+            Format::Csv => "csv",
+        }
+    }
+
+    /// The media type it is sent as.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Format::Json => "application/json",
+            Format::Ndjson => "application/x-ndjson",
+            Format::Csv => "text/csv; charset=utf-8",
+        }
+    }
+
+    /// The format an `Accept` header prefers, of those we have; JSON if it names none.
+    pub fn accepted(accept: &str) -> Format {
+        accept
+            .split(',')
+            .find_map(|range| match range.split(';').next()?.trim() {
+                "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Some(Format::Ndjson),
+                "text/csv" => Some(Format::Csv),
+                "application/json" => Some(Format::Json),
+                _ => None,
+            })
+            .unwrap_or_default()
+    }
+}
+
+/// How times of rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Stamp {
+    /// RFC 3339, UTC.
+    #[default]
+    Iso,
+    /// Seconds since 1970, rounded down.
+    Seconds,
+    /// Milliseconds since 1970, rounded down.
+    Millis,
+    /// Microseconds since 1970, rounded down.
+    Micros,
+    /// Nanoseconds since 1970; text in JSON, where numbers of that size lose digits.
+    Nanos,
+}
+
+impl Stamp {
+    /// All forms.
+    pub const ALL: [Stamp; 5] = [Stamp::Iso, Stamp::Seconds, Stamp::Millis, Stamp::Micros, Stamp::Nanos];
+
+    /// The policy word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Stamp::Iso => "iso",
+            Stamp::Seconds => "s",
+            Stamp::Millis => "ms",
+            Stamp::Micros => "us",
+            Stamp::Nanos => "ns",
+        }
+    }
+}
+
+/// How prices and quantities are written in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Numbers {
+    /// As numbers with all digits.
+    #[default]
+    Number,
+    /// As text with all digits.
+    Text,
+}
+
+impl Numbers {
+    /// All forms.
+    pub const ALL: [Numbers; 2] = [Numbers::Number, Numbers::Text];
+
+    /// The policy word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Numbers::Number => "number",
+            Numbers::Text => "string",
+        }
+    }
+}
+
+/// The form of one answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Form {
+    /// Shape of the body.
+    pub format: Format,
+    /// Times of rows.
+    pub stamp: Stamp,
+    /// Prices and quantities.
+    pub numbers: Numbers,
+    /// Whether the decision is embedded.
+    pub explain: bool,
+}
+
+/// One value of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell<'a> {
+    /// Nobody said.
+    Absent,
+    /// Yes or no.
+    Flag(bool),
+    /// A price, quantity or ratio.
+    Number(Decimal),
+    /// A count.
+    Count(u64),
+    /// Words.
+    Text(Cow<'a, str>),
+    /// Several words.
+    Texts(Vec<String>),
+    /// A point in time.
+    Time(Instant),
+    /// A calendar date.
+    Date(Date),
+}
+
+impl From<Option<Price>> for Cell<'_> {
+    fn from(price: Option<Price>) -> Self {
+        price.map_or(Cell::Absent, |price| Cell::Number(price.decimal()))
+    }
+}
+
+impl From<Option<Size>> for Cell<'_> {
+    fn from(size: Option<Size>) -> Self {
+        size.map_or(Cell::Absent, |size| Cell::Number(size.decimal()))
+    }
+}
+
+impl From<Option<Instant>> for Cell<'_> {
+    fn from(at: Option<Instant>) -> Self {
+        at.map_or(Cell::Absent, Cell::Time)
+    }
+}
+
+impl From<Option<Date>> for Cell<'_> {
+    fn from(date: Option<Date>) -> Self {
+        date.map_or(Cell::Absent, Cell::Date)
+    }
+}
+
+impl<'a> From<&'a str> for Cell<'a> {
+    fn from(text: &'a str) -> Self {
+        Cell::Text(Cow::Borrowed(text))
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Cell<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        text.map_or(Cell::Absent, Cell::from)
+    }
+}
+
+impl From<String> for Cell<'_> {
+    fn from(text: String) -> Self {
+        Cell::Text(Cow::Owned(text))
+    }
+}
+
+/// A column: its name, and whether JSON leaves it out where nothing is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Name.
+    pub name: &'static str,
+    /// Whether an absent value is left out instead of written as `null`.
+    pub optional: bool,
+}
+
+/// A column that is always written.
+pub const fn column(name: &'static str) -> Column {
+    Column { name, optional: false }
+}
+
+/// A column that is left out of JSON where nothing is known.
+pub const fn optional(name: &'static str) -> Column {
+    Column { name, optional: true }
+}
+
+/// Writes text as a JSON string.
+pub fn write_text(out: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(out, text).expect("writing text to memory does not fail");
+}
+
+/// Writes one row as a JSON object; `lead` comes first.
+pub fn write_row(out: &mut Vec<u8>, columns: &[Column], row: &[Cell<'_>], lead: Option<&str>, form: &Form) {
+    out.push(b'{');
+    let mut first = true;
+    let mut name = |out: &mut Vec<u8>, name: &str| {
+        if !std::mem::take(&mut first) {
+            out.push(b',');
+        }
+        out.push(b'"');
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+    };
+    if let Some(symbol) = lead {
+        name(out, "symbol");
+        write_text(out, symbol);
+    }
+    for (column, cell) in columns.iter().zip(row) {
+        if column.optional && *cell == Cell::Absent {
+            continue;
+        }
+        name(out, column.name);
+        write_cell(out, cell, form);
+    }
+    out.push(b'}');
+}
+
+fn write_cell(out: &mut Vec<u8>, cell: &Cell<'_>, form: &Form) {
+    let done = match cell {
+        Cell::Absent => out.write_all(b"null"),
+        Cell::Flag(flag) => write!(out, "{flag}"),
+        Cell::Number(number) => match form.numbers {
+            Numbers::Number => write!(out, "{}", number.normalize()),
+            Numbers::Text => write!(out, "\"{}\"", number.normalize()),
+        },
+        Cell::Count(count) => write!(out, "{count}"),
+        Cell::Text(text) => {
+            write_text(out, text);
+            Ok(())
+        }
+        Cell::Texts(texts) => serde_json::to_writer(&mut *out, texts).map_err(Into::into),
+        Cell::Time(at) => match form.stamp {
+            Stamp::Iso | Stamp::Nanos => write!(out, "\"{}\"", stamp(*at, form.stamp)),
+            Stamp::Seconds | Stamp::Millis | Stamp::Micros => write!(out, "{}", stamp(*at, form.stamp)),
+        },
+        Cell::Date(date) => write!(out, "\"{date}\""),
+    };
+    done.expect("writing to memory does not fail");
+}
+
+/// A time as text.
+pub fn stamp(at: Instant, stamp: Stamp) -> String {
+    match stamp {
+        Stamp::Iso => at.to_string(),
+        Stamp::Seconds => at.as_secs().to_string(),
+        Stamp::Millis => at.as_millis().to_string(),
+        Stamp::Micros => at.as_micros().to_string(),
+        Stamp::Nanos => at.as_nanos().to_string(),
+    }
+}
+
+/// Writes one line of CSV (RFC 4180); absent values are empty fields.
+pub fn write_csv_row(out: &mut Vec<u8>, lead: &str, row: &[Cell<'_>], form: &Form) {
+    write_csv_field(out, lead);
+    for cell in row {
+        out.push(b',');
+        match cell {
+            Cell::Absent => {}
+            Cell::Flag(flag) => write_csv_field(out, if *flag { "true" } else { "false" }),
+            Cell::Number(number) => write_csv_field(out, &number.normalize().to_string()),
+            Cell::Count(count) => write_csv_field(out, &count.to_string()),
+            Cell::Text(text) => write_csv_field(out, text),
+            Cell::Texts(texts) => write_csv_field(out, &texts.join(" ")),
+            Cell::Time(at) => write_csv_field(out, &stamp(*at, form.stamp)),
+            Cell::Date(date) => write_csv_field(out, &date.to_string()),
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_csv_field(out: &mut Vec<u8>, text: &str) {
+    if text.contains([',', '"', '\n', '\r']) {
+        out.push(b'"');
+        out.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+        out.push(b'"');
+    } else {
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    // API-5, SYM-5, API-2.
+    use super::*;
+
+    fn row(numbers: Numbers, stamp: Stamp) -> String {
+        let cells = [
+            Cell::Time(Instant::from_nanos(1_767_623_400_123_456_789)),
+            Cell::from(Price::parse("600000.0123456789")),
+            Cell::Absent,
+            Cell::Absent,
+        ];
+        let columns = [column("t"), column("last"), column("bid"), optional("vwap")];
+        let mut out = Vec::new();
+        write_row(&mut out, &columns, &cells, None, &Form { numbers, stamp, ..Form::default() });
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_price_keeps_all_its_digits_as_number_and_as_text() {
+        assert_eq!(
+            row(Numbers::Number, Stamp::Iso),
+            r#"{"t":"2026-01-05T14:30:00.123456789Z","last":600000.0123456789,"bid":null}"#
+        );
+        assert_eq!(
+            row(Numbers::Text, Stamp::Nanos),
+            r#"{"t":"1767623400123456789","last":"600000.0123456789","bid":null}"#
+        );
+        assert!(row(Numbers::Number, Stamp::Millis).starts_with(r#"{"t":1767623400123,"#));
+    }
+
+    #[test]
+    fn a_field_with_a_comma_or_a_quote_stays_one_field_of_csv() {
+        let mut out = Vec::new();
+        write_csv_row(&mut out, "A", &[Cell::from("x,\"y\""), Cell::Absent], &Form::default());
+        assert_eq!(String::from_utf8(out).unwrap(), "A,\"x,\"\"y\"\"\",\r\n");
+    }
+
+    #[test]
+    fn the_form_follows_the_accept_header() {
+        assert_eq!(Format::accepted("text/csv;q=0.9, */*"), Format::Csv);
+        assert_eq!(Format::accepted("application/x-ndjson"), Format::Ndjson);
+        assert_eq!(Format::accepted("*/*"), Format::Json);
+        assert_eq!(Format::accepted("text/html,application/json"), Format::Json);
+    }
+}

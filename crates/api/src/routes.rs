@@ -1,0 +1,65 @@
+//! Every address, once. The router is built from this list, and the OpenAPI document is compared with it.
+
+use futures_util::FutureExt;
+use http::Method;
+
+use crate::call::Handler;
+use crate::{bars, ops, quotes, vendors_told};
+
+/// In whose words an address speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Ours.
+    Native,
+    /// Those of the systems people come from.
+    Compatible,
+}
+
+impl Dialect {
+    /// The dialect of a path nobody knows: ours below `/v1`, else that of the older systems.
+    pub fn of(path: &str) -> Dialect {
+        match ROUTES.iter().find(|route| route.template == path) {
+            Some(route) => route.dialect,
+            None => Dialect::Native,
+        }
+    }
+}
+
+/// One method of one address.
+pub struct Route {
+    /// Method.
+    pub method: Method,
+    /// Path with names in braces.
+    pub template: &'static str,
+    /// In whose words.
+    pub dialect: Dialect,
+    /// How it answers.
+    pub answer: Handler,
+}
+
+macro_rules! routes {
+    ($($dialect:ident $method:ident $template:literal => $answer:path,)*) => {
+        /// Every address.
+        pub static ROUTES: &[Route] = &[$(
+            Route {
+                method: Method::$method,
+                template: $template,
+                dialect: Dialect::$dialect,
+                answer: |call| $answer(call).boxed(),
+            },
+        )*];
+    };
+}
+
+routes! {
+    Native GET "/v1/quotes/latest" => quotes::latest,
+    Native GET "/v1/bars" => bars::bars,
+    Native GET "/v1/vendors" => vendors_told::list,
+    Native GET "/v1/sources" => vendors_told::list,
+    Native GET "/v1/vendors/{id}" => vendors_told::one,
+    Native POST "/v1/vendors/{id}/drain" => vendors_told::drain,
+    Native POST "/v1/vendors/{id}/undrain" => vendors_told::undrain,
+    Native GET "/healthz" => ops::health,
+    Native GET "/readyz" => ops::ready,
+    Native GET "/livez" => ops::live,
+}

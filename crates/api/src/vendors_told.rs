@@ -1,0 +1,339 @@
+//! `/v1/vendors`: what each vendor is, what its plan leaves, and how it fares.
+
+use std::collections::BTreeMap;
+
+use domain::Instant;
+use gateway::gateway::window_word;
+use gateway::request::Priority;
+use gateway::upstream::Upstream;
+use serde::Serialize;
+use utoipa::ToSchema;
+use vendors::{Capability, Status};
+
+use crate::call::{Call, Reply};
+use crate::error::{Code, Problem};
+use crate::meta::{dollars, millis, rounded, time};
+use crate::words::read_vendor;
+
+/// One vendor.
+#[derive(Serialize, ToSchema)]
+pub struct VendorTold {
+    /// Stable id.
+    pub id: &'static str,
+    /// Other names it is known by.
+    pub aliases: Vec<&'static str>,
+    /// `active`, `disabled`, `retired`, `unconfigured`, `drained`, `maintenance`.
+    pub state: &'static str,
+    /// Why it is not active, and what would help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The environment variable that would hold the missing key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing_key: Option<&'static str>,
+    /// The vendor that offers most of the same, where this one is retired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replacement: Option<&'static str>,
+    /// Class: `equity_realtime`, `equity_delayed`, `end_of_day`, `news`, …
+    pub class: &'static str,
+    /// Whether its values are simulated.
+    pub simulated: bool,
+    /// 1 primary, 2 secondary, 3 backup; 999 is disabled.
+    pub priority: u32,
+    /// Whether it could be asked now.
+    pub is_available: bool,
+    /// What it offers, by capability; bars by interval.
+    pub offers: Vec<String>,
+    /// Capabilities taken away by an entitlement refusal, with when they are tried again.
+    pub removed_capabilities: BTreeMap<String, String>,
+    /// The plan in force.
+    pub plan: PlanTold,
+    /// Every window of its quota.
+    pub quota: Vec<QuotaTold>,
+    /// Until when it told us to wait, if it did (RFC 3339).
+    pub told_to_wait_until: Option<String>,
+    /// Its circuit breaker.
+    pub circuit_breaker: BreakerTold,
+    /// What traffic tells about it.
+    pub health: HealthTold,
+}
+
+/// A vendor's plan.
+#[derive(Serialize, ToSchema)]
+pub struct PlanTold {
+    /// Name.
+    pub name: String,
+    /// When these facts were last checked against the vendor's own pages.
+    pub verified_on: String,
+    /// `real_time`, `delayed`, `end_of_day`.
+    pub delivery: &'static str,
+    /// The declared delay in milliseconds.
+    pub declared_delay_ms: Option<u64>,
+    /// How many days of history it serves; `null` is all.
+    pub history_days: Option<u64>,
+    /// Price of one request in US dollars, a decimal.
+    pub request_usd: String,
+    /// Price a month in US dollars.
+    pub monthly_usd: u32,
+}
+
+/// One window of a quota.
+#[derive(Serialize, ToSchema)]
+pub struct QuotaTold {
+    /// `second`, `minute`, `hour`, `day`, `month`.
+    pub window: &'static str,
+    /// What the plan allows.
+    pub limit: u32,
+    /// What may be used at present: less than the limit after an unexpected refusal.
+    pub allowed: u32,
+    /// Used.
+    pub used: u32,
+    /// Left.
+    pub remaining: u32,
+    /// When room comes back, if anything is used (RFC 3339).
+    pub resets_at: Option<String>,
+}
+
+/// A circuit breaker.
+#[derive(Serialize, ToSchema)]
+pub struct BreakerTold {
+    /// `closed`, `degraded`, `open`, `half_open`, `maintenance`.
+    pub state: &'static str,
+    /// When it lets the next call through, where it refuses now (RFC 3339).
+    pub retry_at: Option<String>,
+}
+
+/// What traffic tells about a vendor.
+#[derive(Serialize, ToSchema)]
+pub struct HealthTold {
+    /// `healthy`, `degraded`, `unhealthy`, or `unknown` before the first call.
+    pub status: &'static str,
+    /// Errors in the last five minutes.
+    pub error_count: usize,
+    /// Calls since the start.
+    pub calls: u64,
+    /// Calls since the start by how they ended.
+    pub outcomes: BTreeMap<&'static str, u64>,
+    /// Median latency in milliseconds; `null` before the first reply.
+    pub latency_ms_p50: Option<f64>,
+    /// 95th percentile of the latency in milliseconds.
+    pub latency_ms_p95: Option<f64>,
+    /// Number of latencies behind the percentiles.
+    pub latency_samples: usize,
+    /// Mean of the success posterior, in `[0, 1]`.
+    pub reliability: f64,
+    /// Moving mean of graded scores, in `[0, 1]`.
+    pub quality: f64,
+    /// When it last gave what was asked (RFC 3339).
+    pub last_success: Option<String>,
+    /// When it last failed (RFC 3339).
+    pub last_failure: Option<String>,
+    /// How it last failed.
+    pub last_error: Option<&'static str>,
+    /// Requests in flight.
+    pub in_flight: u32,
+}
+
+/// Whether a vendor could be asked something now.
+pub fn is_available(upstream: &Upstream, now: Instant) -> bool {
+    let open = upstream.breaker.lock().check(now, Priority::Normal).is_ok();
+    state(upstream).0 == "active"
+        && open
+        && upstream.limiter.told_until(now).is_none()
+        && upstream.limiter.room_at(1, now).is_none()
+}
+
+/// The state of a vendor, and why it is not active.
+pub fn state(upstream: &Upstream) -> (&'static str, Option<String>) {
+    let settings = &upstream.settings;
+    let profile = settings.codec.profile();
+    if settings.is_retired() {
+        let reason = match profile.status {
+            Status::Retired { since, replacement } => {
+                format!(
+                    "its official hosts closed on {since}; use {replacement}, or a compatible host by base_url"
+                )
+            }
+            Status::Active => "its official hosts are closed".to_owned(),
+        };
+        ("retired", Some(reason))
+    } else if !settings.enabled || settings.priority >= 999 {
+        ("disabled", Some("switched off in the configuration".to_owned()))
+    } else if let Some(variable) = settings.missing_key() {
+        ("unconfigured", Some(format!("its key is missing: set {variable}")))
+    } else if upstream.is_drained() {
+        ("drained", Some("taken out by an operator: POST to its undrain".to_owned()))
+    } else if upstream.breaker.lock().state().as_str() == "maintenance" {
+        ("maintenance", Some("in planned maintenance".to_owned()))
+    } else {
+        ("active", None)
+    }
+}
+
+fn capability_word(capability: Capability) -> String {
+    match capability {
+        Capability::Bars(interval) => format!("bars.{interval}"),
+        other => other.as_str().to_owned(),
+    }
+}
+
+/// All about one vendor.
+pub fn told(upstream: &Upstream, now: Instant) -> VendorTold {
+    let settings = &upstream.settings;
+    let profile = settings.codec.profile();
+    let (state, reason) = state(upstream);
+    let plan = &settings.plan;
+    let (breaker_state, retry_at) = {
+        let breaker = upstream.breaker.lock();
+        (breaker.state().as_str(), breaker.check(now, Priority::Normal).err().map(|refused| refused.retry_at))
+    };
+    VendorTold {
+        id: profile.id.as_str(),
+        aliases: profile.aliases.to_vec(),
+        state,
+        reason,
+        missing_key: settings.missing_key(),
+        replacement: match profile.status {
+            Status::Retired { replacement, .. } if settings.is_retired() => Some(replacement),
+            Status::Retired { .. } | Status::Active => None,
+        },
+        class: profile.class.as_str(),
+        simulated: upstream.is_simulated(),
+        priority: settings.priority,
+        is_available: is_available(upstream, now),
+        offers: Capability::all()
+            .filter(|capability| profile.offers(*capability) && plan.includes(*capability))
+            .map(capability_word)
+            .collect(),
+        removed_capabilities: upstream
+            .removed(now)
+            .into_iter()
+            .map(|(capability, at)| (capability_word(capability), at.to_string()))
+            .collect(),
+        plan: PlanTold {
+            name: plan.name.clone(),
+            verified_on: plan.verified_on.to_string(),
+            delivery: plan.delivery.as_str(),
+            declared_delay_ms: plan.delivery.declared_delay().map(millis),
+            history_days: plan.history.map(|reach| reach.as_secs() / 86_400),
+            request_usd: dollars(plan.request_micros),
+            monthly_usd: plan.monthly_usd,
+        },
+        quota: upstream
+            .limiter
+            .status(now)
+            .into_iter()
+            .map(|window| QuotaTold {
+                window: window_word(window.limit.window),
+                limit: window.limit.count,
+                allowed: window.allowed,
+                used: window.used,
+                remaining: window.remaining,
+                resets_at: time(window.resets_at),
+            })
+            .collect(),
+        told_to_wait_until: time(upstream.limiter.told_until(now)),
+        circuit_breaker: BreakerTold { state: breaker_state, retry_at: time(retry_at) },
+        health: health(upstream, now),
+    }
+}
+
+fn health(upstream: &Upstream, now: Instant) -> HealthTold {
+    let health = upstream.health.lock();
+    HealthTold {
+        status: health.condition(now).as_str(),
+        error_count: health.error_count(now),
+        calls: health.calls(),
+        outcomes: health.outcomes().clone(),
+        latency_ms_p50: health.latency_ms(50.0).map(rounded),
+        latency_ms_p95: health.latency_ms(95.0).map(rounded),
+        latency_samples: health.samples(),
+        reliability: rounded(health.reliability()),
+        quality: rounded(health.quality()),
+        last_success: time(health.last_success()),
+        last_failure: time(health.last_failure()),
+        last_error: health.last_error(),
+        in_flight: upstream.in_flight(),
+    }
+}
+
+/// Every vendor.
+#[derive(Serialize, ToSchema)]
+pub struct VendorList {
+    /// In the order of ids.
+    pub data: Vec<VendorTold>,
+    /// Facts about the list.
+    pub meta: ListMeta,
+}
+
+/// Facts about a list.
+#[derive(Serialize, ToSchema)]
+pub struct ListMeta {
+    /// Of which request.
+    pub request_id: String,
+    /// Whether everything here is simulated.
+    pub simulated: bool,
+    /// Number of entries.
+    pub count: usize,
+}
+
+impl ListMeta {
+    /// Of a list of so many entries.
+    pub fn of(call: &Call, count: usize) -> ListMeta {
+        ListMeta { request_id: call.id.to_string(), simulated: call.about.simulated, count }
+    }
+}
+
+/// Every vendor with its state.
+pub async fn list(call: Call) -> Result<Reply, Problem> {
+    call.words().finish().map_err(Problem::malformed)?;
+    let now = call.gateway.now();
+    let data: Vec<VendorTold> = call.gateway.upstreams().map(|upstream| told(upstream, now)).collect();
+    let meta = ListMeta::of(&call, data.len());
+    Ok(Reply::json(&VendorList { data, meta }))
+}
+
+/// The vendor of the path.
+fn named(call: &Call) -> Result<&Upstream, Problem> {
+    let vendor =
+        read_vendor(call.path("id"), &call.gateway).map_err(|detail| Problem::new(Code::NotFound, detail))?;
+    let upstream = call.gateway.find_upstream(vendor);
+    upstream
+        .map(std::sync::Arc::as_ref)
+        .ok_or_else(|| Problem::new(Code::NotFound, "there is no such vendor"))
+}
+
+/// One vendor.
+#[derive(Serialize, ToSchema)]
+pub struct OneVendor {
+    /// The vendor.
+    pub data: VendorTold,
+    /// Facts about the answer.
+    pub meta: ListMeta,
+}
+
+fn reply(call: &Call, upstream: &Upstream) -> Reply {
+    Reply::json(&OneVendor { data: told(upstream, call.gateway.now()), meta: ListMeta::of(call, 1) })
+}
+
+/// One vendor with its state.
+pub async fn one(call: Call) -> Result<Reply, Problem> {
+    call.words().finish().map_err(Problem::malformed)?;
+    Ok(reply(&call, named(&call)?))
+}
+
+/// Takes a vendor out: what is running ends, nothing new is asked of it.
+pub async fn drain(call: Call) -> Result<Reply, Problem> {
+    set_drained(&call, true)
+}
+
+/// Puts a vendor back.
+pub async fn undrain(call: Call) -> Result<Reply, Problem> {
+    set_drained(&call, false)
+}
+
+fn set_drained(call: &Call, drained: bool) -> Result<Reply, Problem> {
+    call.words().finish().map_err(Problem::malformed)?;
+    let upstream = named(call)?;
+    upstream.set_drained(drained);
+    Ok(reply(call, upstream))
+}
