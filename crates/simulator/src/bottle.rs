@@ -8,7 +8,9 @@ use domain::{
 };
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
-use vendors::{Codec, Data, HttpRequest, HttpResponse, KeySlot, Plan, Question, Quoted, Rejection};
+use vendors::{
+    Capability, Codec, Data, HttpRequest, HttpResponse, KeySlot, Plan, Question, Quoted, Rejection,
+};
 
 use crate::arrivals::Arrivals;
 use crate::fault::{Fault, Spell};
@@ -221,10 +223,12 @@ impl Bottle {
             Delivery::RealTime | Delivery::Delayed(_) => range,
         };
         match question {
-            Question::Quotes { instruments, bid_ask } => {
+            Question::Quotes { instruments, .. } => {
+                // Everything the plan includes; the endpoint decides what of it is told.
+                let bid_ask = self.plan.includes(Capability::BidAsk);
                 let rows = instruments.iter().map(|id| Quoted {
                     instrument: id.clone(),
-                    quote: self.quote(id, *bid_ask, market, spells, now),
+                    quote: self.quote(id, bid_ask, market, spells, now),
                 });
                 let mut rows: Vec<Quoted> = rows.collect();
                 match rows.as_mut_slice() {

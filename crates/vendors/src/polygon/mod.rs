@@ -7,6 +7,7 @@
 //! | where | quirk |
 //! | --- | --- |
 //! | last quote, snapshots, quotes | capital `P` and `S` are the ask, small `p` and `s` the bid |
+//! | quotes | asked for as snapshots, which hold last trade, bid, ask and day at once, but for whole-day plans |
 //! | last quote, snapshots, quotes | sizes of shares count round lots of a hundred |
 //! | bars | volumes from a million up are written `1.12e+08`, older ones `642646396.0` |
 //! | bars | a day is stamped midnight in New York; `prev` and `grouped` stamp its close, 16:00 |

@@ -57,8 +57,8 @@ fn question() -> impl Strategy<Value = Question> {
         )
     };
     prop_oneof![
-        (prop::collection::vec(id(), 1..5), any::<bool>())
-            .prop_map(|(instruments, bid_ask)| Question::Quotes { instruments, bid_ask }),
+        prop::collection::vec(id(), 1..5)
+            .prop_map(|instruments| Question::Quotes { instruments, bid_ask: false }),
         bars(true, span().boxed()),
         bars(false, days().boxed()),
         (id(), span(), 1_u32..50_000).prop_map(|(instrument, range, limit)| Question::Trades {

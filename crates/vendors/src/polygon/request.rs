@@ -8,7 +8,7 @@ use super::symbols::{EVERYTHING, is_placeholder, is_share, read, spell};
 use super::{BATCH, PROFILE};
 use crate::text::Zone;
 use crate::wire::encode_segment;
-use crate::{Ask, Capability, HttpRequest, Question, Rejection};
+use crate::{Ask, HttpRequest, Question, Rejection};
 
 /// Path of the snapshots of shares.
 pub(super) const SNAPSHOT: &str = "/v2/snapshot/locale/us/markets/stocks/tickers";
@@ -25,7 +25,7 @@ const ALWAYS: Range = Range { start: Instant::EPOCH, end: Instant::MAX };
 
 pub(super) fn encode(ask: &Ask<'_>) -> Result<HttpRequest, Rejection> {
     match ask.question {
-        Question::Quotes { instruments, bid_ask } => quotes(instruments, *bid_ask, ask),
+        Question::Quotes { instruments, .. } => quotes(instruments, ask),
         Question::Bars { instrument, interval, range, adjustment, .. } => {
             bars(instrument, *interval, *range, *adjustment)
         }
@@ -68,27 +68,22 @@ pub(super) fn encode(ask: &Ask<'_>) -> Result<HttpRequest, Rejection> {
     }
 }
 
-/// One share by its last trade or last quote, several by a snapshot of all of them.
-///
-/// A plan without trades has no last trade either: a delayed one is asked for the snapshot, one of days for
-/// the previous day.
-fn quotes(instruments: &[InstrumentId], bid_ask: bool, ask: &Ask<'_>) -> Result<HttpRequest, Rejection> {
+/// Shares by their snapshots, which hold whatever the plan includes: last trade, bid and ask, the day so far. A
+/// plan of whole days has no snapshots: one share is asked for by its previous day, several cannot be asked for
+/// at once.
+fn quotes(instruments: &[InstrumentId], ask: &Ask<'_>) -> Result<HttpRequest, Rejection> {
     let tickers = instruments.iter().map(spell).collect::<Result<Vec<_>, _>>()?;
     let shares = instruments.iter().all(is_share);
+    let is_end_of_day = ask.plan.is_some_and(|plan| plan.delivery == Delivery::EndOfDay);
     match tickers.as_slice() {
         [] => Err(Rejection::CallersMistake),
         many if many.len() > BATCH => Err(Rejection::Unsupported),
-        [one] if shares => {
-            let ticker = encode_segment(one);
-            let path = match ask.plan {
-                _ if bid_ask => format!("/v2/last/nbbo/{ticker}"),
-                Some(plan) if plan.delivery == Delivery::EndOfDay => format!("/v2/aggs/ticker/{ticker}/prev"),
-                Some(plan) if !plan.includes(Capability::Trades) => format!("{SNAPSHOT}/{ticker}"),
-                _ => format!("/v2/last/trade/{ticker}"),
-            };
-            Ok(HttpRequest::get(path))
+        [one] if shares && is_end_of_day => {
+            Ok(HttpRequest::get(format!("/v2/aggs/ticker/{}/prev", encode_segment(one))))
         }
-        many if shares && !bid_ask => Ok(HttpRequest::get(SNAPSHOT).with("tickers", many.join(","))),
+        [one] if shares => Ok(HttpRequest::get(format!("{SNAPSHOT}/{}", encode_segment(one)))),
+        _ if shares && is_end_of_day => Err(Rejection::Unsupported),
+        many if shares => Ok(HttpRequest::get(SNAPSHOT).with("tickers", many.join(","))),
         many => {
             Ok(HttpRequest::get("/v3/snapshot").with("ticker.any_of", many.join(",")).with("limit", BATCH))
         }
@@ -180,13 +175,14 @@ pub(super) fn decode(request: &HttpRequest) -> Result<Question, Rejection> {
     match path.as_slice() {
         ["v2", "last", "trade", ticker] => quotes(vec![read(ticker)], false),
         ["v2", "last", "nbbo", ticker] | ["v3", "quotes", ticker] => quotes(vec![read(ticker)], true),
+        // Snapshots hold what the plan includes: bid and ask are no condition.
         ["v2", "snapshot", "locale", _, "markets", "stocks", "tickers", ticker] => {
-            quotes(vec![read(ticker)], true)
+            quotes(vec![read(ticker)], false)
         }
         ["v2", "snapshot", "locale", _, "markets", "stocks", "tickers"] => {
             quotes(list(request.param("tickers")), false)
         }
-        ["v3", "snapshot"] => quotes(list(request.param("ticker.any_of")), true),
+        ["v3", "snapshot"] => quotes(list(request.param("ticker.any_of")), false),
         ["v2", "aggs", "ticker", ticker, "range", multiplier, timespan, from, to] => Ok(Question::Bars {
             instrument: read(ticker),
             interval: interval(multiplier, timespan)?,

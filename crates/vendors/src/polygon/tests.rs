@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::Polygon;
 use crate::{
-    Ask, Codec, Data, Decoded, HttpRequest, HttpResponse, Question, Quoted, Rejection, Session as Learned,
+    Ask, Codec, Data, Decoded, HttpRequest, HttpResponse, Plan, Question, Quoted, Rejection,
+    Session as Learned,
 };
 use domain::{
-    Adjustment, Bar, BarSeries, Date, Instant, InstrumentId, Interval, MarketPhase, Price, Quote, Range,
-    Session, Size, Venue,
+    Adjustment, Bar, BarSeries, Date, Delivery, Instant, InstrumentId, Interval, MarketPhase, Price, Quote,
+    Range, Session, Size, Venue,
 };
 
 pub(super) const NOW: Instant = Instant::from_secs(1_767_623_400);
@@ -300,7 +301,7 @@ fn a_snapshot_before_the_open_has_no_day_yet() {
 #[test]
 fn one_unknown_share_does_not_fail_the_others() {
     let question = Question::Quotes { instruments: vec![share("NIL"), share("ACME")], bid_ask: true };
-    let sent = encode(&question).unwrap();
+    let sent = HttpRequest::get("/v3/snapshot").with("ticker.any_of", "NIL,ACME");
     let body = r#"{"status":"OK","results":[
         {"ticker":"ACME","last_trade":{"price":5,"size":1,"sip_timestamp":7},"session":{}},
         {"ticker":"NIL","error":"NOT_FOUND","message":"Ticker not found."}]}"#;
@@ -421,28 +422,67 @@ fn instruments_are_spelled_the_vendors_way() {
 }
 
 #[test]
-fn a_plan_without_trades_is_asked_what_it_has() {
-    let question = Question::Quotes { instruments: vec![share("ACME")], bid_ask: false };
-    let session = Learned::default();
-    let plan = |delivery, entitlements| crate::Plan {
-        name: "p".into(),
-        verified_on: Date::constant(2026, 10, 15),
-        limits: vec![],
-        entitlements,
-        delivery,
-        history: None,
-        request_micros: 0,
-        monthly_usd: 0,
-    };
-    let late = domain::Delivery::Delayed(Duration::from_secs(900));
-    for (plan, path) in [
-        (plan(domain::Delivery::EndOfDay, vec![]), "/v2/aggs/ticker/ACME/prev".to_owned()),
-        (plan(late, vec![]), format!("{SNAPSHOT}/ACME")),
-        (plan(late, vec![crate::Capability::Trades]), "/v2/last/trade/ACME".to_owned()),
+fn shares_are_asked_for_by_all_that_the_plan_knows_of_them() {
+    let late = Delivery::Delayed(Duration::from_secs(900));
+    let day = "/v2/aggs/ticker/ACME/prev".to_owned();
+    let (one, many) = (format!("{SNAPSHOT}/ACME"), format!("{SNAPSHOT}?tickers=ACME%2CBRK.B"));
+    for (delivery, names, target) in [
+        (Some(Delivery::EndOfDay), &["ACME"][..], Ok(day)),
+        (Some(Delivery::EndOfDay), &["ACME", "BRK.B"], Err(Rejection::Unsupported)),
+        (Some(late), &["ACME"], Ok(one.clone())),
+        (Some(Delivery::RealTime), &["ACME"], Ok(one.clone())),
+        (Some(Delivery::RealTime), &["ACME", "BRK.B"], Ok(many)),
+        (None, &["ACME"], Ok(one)),
     ] {
-        let ask = Ask { question: &question, now: NOW, session: &session, plan: Some(&plan) };
-        assert_eq!(Polygon.encode_request(&ask).unwrap().path, path);
+        let plan = delivery.map(|delivery| Plan {
+            name: "p".into(),
+            verified_on: Date::constant(2026, 10, 15),
+            limits: vec![],
+            entitlements: vec![],
+            delivery,
+            history: None,
+            request_micros: 0,
+            monthly_usd: 0,
+        });
+        for bid_ask in [false, true] {
+            let question =
+                Question::Quotes { instruments: names.iter().map(|name| share(name)).collect(), bid_ask };
+            let session = Learned::default();
+            let ask = Ask { question: &question, now: NOW, session: &session, plan: plan.as_ref() };
+            let found = Polygon.encode_request(&ask).map(|request| request.target());
+            assert_eq!(found, target, "{delivery:?} {names:?}");
+        }
     }
+}
+
+#[test]
+fn one_snapshot_brings_price_bid_ask_and_the_day_and_less_on_a_plan_with_less() {
+    let question = Question::Quotes { instruments: vec![share("ACME")], bid_ask: true };
+    let sent = encode(&question).unwrap();
+    let quote_of = |more: &str| {
+        let body = format!(
+            r#"{{"status":"OK","ticker":{{"ticker":"ACME","day":{{"o":10.2,"h":11,"l":10,"c":10.5,"v":1.2e+06}},
+            "prevDay":{{"c":10.1}},"updated":1651251948294080343{more}}}}}"#
+        );
+        let data = decode_as(&question, &sent, &HttpResponse::json(200, body)).unwrap().into_data();
+        let Some(Data::Quotes(quotes)) = data else { panic!("{data:?}") };
+        assert_eq!(quotes[0].instrument, share("ACME"));
+        quotes[0].quote.clone().unwrap()
+    };
+    let whole = quote_of(
+        r#","lastTrade":{"p":10.6,"s":40,"t":1651251948294080000},"lastQuote":{"P":10.7,"S":5,"p":10.4,"s":3,"t":7}"#,
+    );
+    assert_eq!((whole.last, whole.last_size), (Price::parse("10.6"), Size::parse("40")));
+    assert_eq!((whole.bid, whole.bid_size), (Price::parse("10.4"), Size::parse("300")));
+    assert_eq!((whole.ask, whole.ask_size), (Price::parse("10.7"), Size::parse("500")));
+    let of_day = |quote: &Quote| (quote.open, quote.high, quote.low, quote.previous_close, quote.volume);
+    let day = ["10.2", "11", "10", "10.1"].map(Price::parse);
+    assert_eq!(of_day(&whole), (day[0], day[1], day[2], day[3], Size::parse("1200000")));
+    // Without trades and quotes the day's close so far is the last price.
+    let late = quote_of("");
+    assert_eq!((late.last, late.bid, late.ask), (Price::parse("10.5"), None, None));
+    assert_eq!(of_day(&late), of_day(&whole));
+    assert_eq!(late.event_time, Some(Instant::from_nanos(1_651_251_948_294_080_343)));
 }
 
 /// All pages of what the vendor's side says to a request, put together.
