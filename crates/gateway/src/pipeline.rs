@@ -311,38 +311,8 @@ fn is_simulated(response: &HttpResponse) -> bool {
 
 /// Rows of a further page behind those of the former ones.
 fn join_pages(former: Option<Data>, page: Data) -> Data {
-    match (former, page) {
-        (None, page) => page,
-        (Some(Data::Bars(mut all)), Data::Bars(more)) => {
-            all.bars.extend(more.bars);
-            all.actions.extend(more.actions);
-            all.bars.sort_by_key(|bar| bar.start);
-            all.covers = None;
-            Data::Bars(all)
-        }
-        (Some(Data::Trades(id, mut all)), Data::Trades(_, more)) => {
-            all.extend(more);
-            all.sort_by_key(|trade| trade.at);
-            Data::Trades(id, all)
-        }
-        (Some(Data::Quotes(mut all)), Data::Quotes(more)) => {
-            all.extend(more);
-            Data::Quotes(all)
-        }
-        (Some(Data::Actions(mut all)), Data::Actions(more)) => {
-            all.extend(more);
-            all.sort_by_key(|action| action.ex_date);
-            Data::Actions(all)
-        }
-        (Some(Data::Instruments(mut all)), Data::Instruments(more)) => {
-            all.extend(more);
-            Data::Instruments(all)
-        }
-        (Some(Data::News(mut all)), Data::News(more)) => {
-            all.extend(more);
-            Data::News(all)
-        }
-        // A vendor that changes the kind of data between pages is believed on the page it ended with.
-        (Some(_), page) => page,
+    match former {
+        None => page,
+        Some(former) => former.join(page),
     }
 }

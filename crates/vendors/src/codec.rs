@@ -78,7 +78,7 @@ pub struct Ask<'a> {
 pub enum Decoded {
     /// All there is.
     Whole(Data),
-    /// A page; the request brings the next one. Each page costs a permit.
+    /// A page; the request brings the next one. Each page costs a permit; pages are joined by [`Data::join`].
     Page {
         /// Rows of this page.
         data: Data,

@@ -9,6 +9,8 @@
 //! | errors are `{"error": "text"}`; the status decides, except under 200 | `wording` |
 //! | 401 for a listing outside the plan is no bad key | `wording` |
 //! | a full window is told by `x-ratelimit-remaining` and `x-ratelimit-reset` (seconds) | `wording` |
+//! | a quote has no bid and ask, and bid and ask have nothing else: with both, they are a second page | `quotes` |
+//! | bid and ask of zero are a side without orders, on both sides too: the quote before has told the symbol | `quotes` |
 //! | a quote's `t` is its last trade, in seconds; bid and ask have theirs in milliseconds | `quotes` |
 //! | bars are parallel arrays, oldest first | `candles` |
 //! | daily bars are stamped midnight New York, the open, or midnight UTC: the date is derived | `candles` |
@@ -113,7 +115,13 @@ impl Codec for Finnhub {
         wording::check(body)?;
         match ask.question {
             Question::Quotes { instruments, bid_ask } => match instruments.as_slice() {
-                [one] if *bid_ask => quotes::decode_bid_ask(one, body),
+                [one] if sent.path.trim_end_matches('/').ends_with(request::BID_ASK) => {
+                    quotes::decode_bid_ask(one, body)
+                }
+                [one] if *bid_ask => {
+                    let data = quotes::decode(one, body)?;
+                    return Ok(Decoded::Page { data, next: request::bid_ask(one)? });
+                }
                 [one] => quotes::decode(one, body),
                 _ => Err(Rejection::Unsupported),
             },
@@ -146,7 +154,7 @@ impl Codec for Finnhub {
         let body = match outcome {
             Err(rejection) => return wording::encode(rejection, path, now),
             Ok(Data::Quotes(rows)) => match rows.first().map(|quoted| &quoted.quote) {
-                Some(Ok(quote)) if path == "/stock/bidask" => quotes::encode_bid_ask(quote),
+                Some(Ok(quote)) if path == request::BID_ASK => quotes::encode_bid_ask(quote),
                 Some(Ok(quote)) => quotes::encode(quote),
                 Some(Err(rejection)) => return wording::encode(rejection, path, now),
                 None => return wording::encode(&Rejection::UnknownSymbol, path, now),

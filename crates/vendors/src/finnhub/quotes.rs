@@ -72,13 +72,11 @@ pub(super) fn decode(instrument: &InstrumentId, body: &[u8]) -> Result<Data, Rej
     ))
 }
 
-/// Reads bid and ask. A side of zero is a side without orders.
+/// Reads bid and ask. A side of zero is a side without orders; that a symbol is unknown has been told by the
+/// quote before.
 pub(super) fn decode_bid_ask(instrument: &InstrumentId, body: &[u8]) -> Result<Data, Rejection> {
     let row: BidAsk =
         serde_json::from_slice(body).map_err(|_| Rejection::unreadable("a av b bv t of a quote"))?;
-    if is_nothing(row.a) && is_nothing(row.b) {
-        return Err(Rejection::UnknownSymbol);
-    }
     let side = |price: Option<Exact>, size: Option<Exact>| match price {
         Some(price) if !price.0.is_zero() => (Some(price.price()), size.map(Exact::size)),
         _ => (None, None),

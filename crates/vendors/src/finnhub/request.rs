@@ -9,6 +9,9 @@ use crate::{HttpRequest, Question, Rejection};
 /// Most trades one page holds.
 pub(super) const MOST_TRADES: u32 = 25_000;
 
+/// Path of bid and ask.
+pub(super) const BID_ASK: &str = "/stock/bidask";
+
 /// Words for our intervals.
 const RESOLUTIONS: [(&str, Interval); 8] = [
     ("1", Interval::M1),
@@ -82,6 +85,11 @@ fn about(path: &str, id: &InstrumentId) -> Result<HttpRequest, Rejection> {
     Ok(HttpRequest::get(path).with("symbol", spell(id).ok_or(Rejection::Unsupported)?))
 }
 
+/// Asks for bid and ask.
+pub(super) fn bid_ask(id: &InstrumentId) -> Result<HttpRequest, Rejection> {
+    about(BID_ASK, id)
+}
+
 /// Puts a question into a request.
 pub(super) fn encode(question: &Question) -> Result<HttpRequest, Rejection> {
     let dated = |path: &str, instrument: &InstrumentId, range: &Range| {
@@ -89,8 +97,9 @@ pub(super) fn encode(question: &Question) -> Result<HttpRequest, Rejection> {
         Ok::<_, Rejection>(about(path, instrument)?.with("from", first).with("to", last))
     };
     match question {
-        Question::Quotes { instruments, bid_ask } => match instruments.as_slice() {
-            [one] => about(if *bid_ask { "/stock/bidask" } else { "/quote" }, one),
+        // Bid and ask, if wanted, are the page after it.
+        Question::Quotes { instruments, .. } => match instruments.as_slice() {
+            [one] => about("/quote", one),
             [] => Err(Rejection::CallersMistake),
             _ => Err(Rejection::Unsupported),
         },
@@ -128,7 +137,7 @@ pub(super) fn decode(request: &HttpRequest) -> Result<Question, Rejection> {
     let instrument = param("symbol").map_or_else(unnamed, read_symbol);
     match request.path.trim_end_matches('/') {
         "/quote" => Ok(Question::Quotes { instruments: vec![instrument], bid_ask: false }),
-        "/stock/bidask" => Ok(Question::Quotes { instruments: vec![instrument], bid_ask: true }),
+        BID_ASK => Ok(Question::Quotes { instruments: vec![instrument], bid_ask: true }),
         "/stock/candle" | "/forex/candle" => {
             let word = param("resolution").unwrap_or("D");
             let resolution = RESOLUTIONS.iter().find(|(w, _)| *w == word);

@@ -5,9 +5,13 @@ use std::time::Duration;
 use domain::{ActionKind, InstrumentId, MarketPhase, Price, Range, Ratio, Venue};
 
 use super::*;
-use crate::Window;
+use crate::{Quoted, Window};
 
 const NOW: Instant = Instant::from_secs(1_767_700_000);
+
+fn p(text: &str) -> Option<Price> {
+    Price::parse(text)
+}
 
 fn share(name: &str) -> InstrumentId {
     InstrumentId::new(name, Venue::US)
@@ -101,10 +105,6 @@ fn zeros_are_an_unknown_symbol_and_never_a_price() {
     assert_eq!(read("/quote?symbol=ZZZ", zeros), Err(Rejection::UnknownSymbol));
     let untraded = r#"{"c":0,"d":null,"dp":null,"h":0,"l":0,"o":0,"pc":12.5,"t":0}"#;
     assert_eq!(read("/quote?symbol=ZZZ", untraded), Err(Rejection::NoData));
-    assert_eq!(
-        read("/stock/bidask?symbol=ZZZ", r#"{"a":0,"av":0,"b":0,"bv":0,"t":0}"#),
-        Err(Rejection::UnknownSymbol)
-    );
     assert!(matches!(read("/quote", r#"{"c":1}"#), Err(Rejection::Unreadable { .. })));
     assert!(matches!(read("/quote", "{}"), Err(Rejection::Unreadable { .. })));
 }
@@ -135,6 +135,39 @@ fn bid_and_ask_are_not_swapped_and_a_side_of_zero_is_no_side() {
     };
     let quote = quotes[0].quote.as_ref().expect("a quote");
     assert_eq!((quote.bid, quote.bid_size), (None, None));
+}
+
+#[test]
+fn bid_and_ask_come_on_the_page_after_the_quote_and_only_where_they_are_wanted() {
+    let quote =
+        r#"{"c":308.82,"d":3.83,"dp":1.2,"h":311.4,"l":305.84,"o":306.12,"pc":304.99,"t":1767709860}"#;
+    let answer = |bid_ask, body: &str| {
+        let question = Question::Quotes { instruments: vec![share("BRK.B")], bid_ask };
+        let sent = request::encode(&question).expect("quotes are offered");
+        assert_eq!(sent.target(), "/quote?symbol=BRK.B");
+        (decoded(&question, &sent, &HttpResponse::json(200, body)), question)
+    };
+    assert!(matches!(answer(false, quote).0, Ok(Decoded::Whole(_))));
+    let (Ok(Decoded::Page { data, next }), question) = answer(true, quote) else { panic!("a page") };
+    assert_eq!(next.target(), "/stock/bidask?symbol=BRK.B");
+    let rest = |body: &str| match decoded(&question, &next, &HttpResponse::json(200, body)) {
+        Ok(Decoded::Whole(rest)) => match data.clone().join(rest) {
+            Data::Quotes(rows) => rows,
+            other => panic!("quotes, not {other:?}"),
+        },
+        other => panic!("the end, not {other:?}"),
+    };
+    let rows = rest(r#"{"a":308.9,"av":3,"b":308.8,"bv":2,"t":1767709870123}"#);
+    let [Quoted { quote: Ok(quote), .. }] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!((quote.last, quote.bid, quote.ask), (p("308.82"), p("308.8"), p("308.9")));
+    assert_eq!(quote.event_time, Some(Instant::from_secs(1_767_709_860)), "when it traded");
+    // At night nobody bids, and the quote stands.
+    let rows = rest(r#"{"a":0,"av":0,"b":0,"bv":0,"t":0}"#);
+    let [Quoted { quote: Ok(quote), .. }] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!((quote.last, quote.bid, quote.ask), (p("308.82"), None, None));
+    // An unknown symbol is not asked for twice.
+    let zeros = r#"{"c":0,"d":null,"dp":null,"h":0,"l":0,"o":0,"pc":0,"t":0}"#;
+    assert_eq!(answer(true, zeros).0, Err(Rejection::UnknownSymbol));
 }
 
 #[test]
