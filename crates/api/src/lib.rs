@@ -1,5 +1,6 @@
 //! Our answers in other programs' formats.
 
+pub mod decoded;
 pub mod app;
 pub mod server;
 pub mod routes;

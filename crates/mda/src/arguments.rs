@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 /// Market Data Agent: one gateway between your programs and every market-data vendor.
 #[derive(Parser)]
 #[command(name = "mda", version, about, long_about = None, propagate_version = true)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Print JSON instead of tables
     #[arg(long, global = true)]
     pub json: bool,
@@ -19,7 +19,7 @@ pub struct Arguments {
 
 /// What to do.
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run everything from nothing: simulated vendors and the gateway, ready to be asked
     Demo(Demo),
     /// Run the gateway
@@ -51,7 +51,7 @@ pub enum Command {
 
 /// Run everything from nothing.
 #[derive(Args)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// Address of the gateway
     #[arg(long, default_value = "127.0.0.1:8000")]
     pub listen: SocketAddr,
@@ -77,7 +77,7 @@ pub struct Demo {
 
 /// Where the configuration comes from.
 #[derive(Args, Clone, Default)]
-pub struct Configured {
+pub(crate) struct Configured {
     /// Configuration file (YAML or JSON)
     #[arg(long, short, env = "MDA_CONFIG")]
     pub config: Option<PathBuf>,
@@ -94,7 +94,7 @@ pub struct Configured {
 
 /// Run the gateway.
 #[derive(Args)]
-pub struct Serve {
+pub(crate) struct Serve {
     /// Where the configuration comes from
     #[command(flatten)]
     pub configured: Configured,
@@ -102,7 +102,7 @@ pub struct Serve {
 
 /// Run simulated vendors only.
 #[derive(Args)]
-pub struct Simulate {
+pub(crate) struct Simulate {
     /// Address of the simulated vendors
     #[arg(long, default_value = "127.0.0.1:9000")]
     pub listen: SocketAddr,
@@ -134,7 +134,7 @@ pub struct Simulate {
 
 /// Make a simulated vendor fail for a while.
 #[derive(Args)]
-pub struct Chaos {
+pub(crate) struct Chaos {
     /// outage, slow, hang, 429, html, truncate, wrong, stale, pence; or `end` to end what runs
     pub fault: String,
     /// Which vendor
@@ -149,7 +149,7 @@ pub struct Chaos {
 
 /// Where a question goes.
 #[derive(Args, Clone)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// A running gateway. Unless given, one at 127.0.0.1:8000 is asked, and where there is none the question
     /// is answered in this process
     #[arg(long, env = "MDA_SERVER")]
@@ -164,7 +164,7 @@ pub struct Asked {
 
 /// Ask for the latest quotes.
 #[derive(Args)]
-pub struct Quote {
+pub(crate) struct Quote {
     /// Symbols: AAPL, AAPL.XNAS, BTC/USDT
     #[arg(required = true)]
     pub symbols: Vec<String>,
@@ -175,7 +175,7 @@ pub struct Quote {
 
 /// Ask for bars.
 #[derive(Args)]
-pub struct Bars {
+pub(crate) struct Bars {
     /// Symbols: AAPL, AAPL.XNAS, BTC/USDT
     #[arg(required = true)]
     pub symbols: Vec<String>,
@@ -198,7 +198,7 @@ pub struct Bars {
 
 /// Show what each vendor says of one symbol.
 #[derive(Args)]
-pub struct Compare {
+pub(crate) struct Compare {
     /// The symbol
     pub symbol: String,
     /// Where the question goes
@@ -208,7 +208,7 @@ pub struct Compare {
 
 /// Show how a request was answered.
 #[derive(Args)]
-pub struct Explain {
+pub(crate) struct Explain {
     /// The request id: `meta.request_id`, or the header X-Request-Id
     pub request_id: String,
     /// Where the question goes
@@ -218,7 +218,7 @@ pub struct Explain {
 
 /// Show vendors.
 #[derive(Args)]
-pub struct Vendors {
+pub(crate) struct Vendors {
     /// Only this one, in full
     pub vendor: Option<String>,
     /// Where the question goes
@@ -228,7 +228,7 @@ pub struct Vendors {
 
 /// Show what the gateway makes of a vendor's payload.
 #[derive(Args)]
-pub struct Decode {
+pub(crate) struct Decode {
     /// Whose payload
     #[arg(long)]
     pub vendor: String,
@@ -244,7 +244,7 @@ pub struct Decode {
 
 /// Check configuration and environment.
 #[derive(Args)]
-pub struct Check {
+pub(crate) struct Check {
     /// Where the configuration comes from
     #[command(flatten)]
     pub configured: Configured,

@@ -15,10 +15,10 @@ const USUAL: &str = "http://127.0.0.1:8000";
 /// Nobody listens there.
 #[derive(Debug, thiserror::Error)]
 #[error("no gateway answers at {0}; start one with `mda demo` or `mda serve`")]
-pub struct Refused(pub String);
+pub(crate) struct Refused(pub String);
 
 /// A reply: its status and its JSON.
-pub struct Reply {
+pub(crate) struct Reply {
     /// HTTP status.
     pub status: u16,
     /// The body.
@@ -26,7 +26,7 @@ pub struct Reply {
 }
 
 /// Asks for a path with query parameters and the caller's policy words.
-pub async fn get(asked: &Asked, path: &str, query: &[(&str, String)]) -> Result<Reply> {
+pub(crate) async fn get(asked: &Asked, path: &str, query: &[(&str, String)]) -> Result<Reply> {
     let mut query: Vec<(String, String)> =
         query.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     for word in &asked.policy {

@@ -1,9 +1,9 @@
 //! One file per command.
 
-pub mod ask;
-pub mod chaos;
-pub mod check;
-pub mod decode;
-pub mod demo;
-pub mod serve;
-pub mod simulate;
+pub(crate) mod ask;
+pub(crate) mod chaos;
+pub(crate) mod check;
+pub(crate) mod decode;
+pub(crate) mod demo;
+pub(crate) mod serve;
+pub(crate) mod simulate;

@@ -3,31 +3,31 @@
 use crate::client::Refused;
 
 /// Done.
-pub const OK: u8 = 0;
+pub(crate) const OK: u8 = 0;
 /// Our own bug, or the machine's.
-pub const INTERNAL: u8 = 1;
+pub(crate) const INTERNAL: u8 = 1;
 // 2 is clap's: the command line cannot be read.
 /// The configuration is wrong, or a file cannot be read.
-pub const CONFIGURATION: u8 = 3;
+pub(crate) const CONFIGURATION: u8 = 3;
 /// The request is malformed, or nobody offers it (400, 413, 422).
-pub const BAD_REQUEST: u8 = 4;
+pub(crate) const BAD_REQUEST: u8 = 4;
 /// There is no such symbol, vendor or request (404).
-pub const NOT_FOUND: u8 = 5;
+pub(crate) const NOT_FOUND: u8 = 5;
 /// A constraint cannot be met (409).
-pub const CONSTRAINT: u8 = 6;
+pub(crate) const CONSTRAINT: u8 = 6;
 /// A quota or budget is spent, or no vendor can be asked (429, 503).
-pub const UNAVAILABLE: u8 = 7;
+pub(crate) const UNAVAILABLE: u8 = 7;
 /// Vendors failed (502).
-pub const UPSTREAM: u8 = 8;
+pub(crate) const UPSTREAM: u8 = 8;
 /// The deadline passed (504).
-pub const DEADLINE: u8 = 9;
+pub(crate) const DEADLINE: u8 = 9;
 /// No server answers.
-pub const NO_SERVER: u8 = 10;
+pub(crate) const NO_SERVER: u8 = 10;
 /// A payload was rejected (`mda decode`).
-pub const REJECTED: u8 = 11;
+pub(crate) const REJECTED: u8 = 11;
 
 /// The code for an HTTP status.
-pub fn of_status(status: u16) -> u8 {
+pub(crate) fn of_status(status: u16) -> u8 {
     match status {
         200..=299 => OK,
         404 => NOT_FOUND,
@@ -41,7 +41,7 @@ pub fn of_status(status: u16) -> u8 {
 }
 
 /// The code for an error.
-pub fn of(error: &anyhow::Error) -> u8 {
+pub(crate) fn of(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<config::Problems>().is_some() {
         CONFIGURATION
     } else if error.downcast_ref::<Refused>().is_some() {

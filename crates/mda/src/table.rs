@@ -5,7 +5,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use serde_json::Value;
 
 /// Prints rows under a header, numbers to the right.
-pub fn print(header: &[&str], rows: Vec<Vec<String>>) {
+pub(crate) fn print(header: &[&str], rows: Vec<Vec<String>>) {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header);
@@ -21,7 +21,7 @@ pub fn print(header: &[&str], rows: Vec<Vec<String>>) {
 }
 
 /// A JSON value as a cell: texts bare, null as a dash.
-pub fn cell(value: &Value) -> String {
+pub(crate) fn cell(value: &Value) -> String {
     match value {
         Value::Null => "–".to_owned(),
         Value::String(text) => text.clone(),

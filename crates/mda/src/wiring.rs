@@ -14,7 +14,7 @@ use secrecy::ExposeSecret;
 use crate::arguments::Configured;
 
 /// A variable of the environment.
-pub fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -22,7 +22,7 @@ pub fn variable(name: &str) -> Option<String> {
 ///
 /// # Errors
 /// `config::Problems`, all of them at once.
-pub fn configuration(configured: &Configured) -> Result<Configuration> {
+pub(crate) fn configuration(configured: &Configured) -> Result<Configuration> {
     let flags = Flags {
         environment: configured.environment.clone(),
         listen: configured.listen,
@@ -70,7 +70,7 @@ fn read(path: &Path) -> Result<String> {
 ///
 /// # Errors
 /// `config::Problems` for files that cannot be read.
-pub fn calendars(files: &[PathBuf]) -> Result<Calendars> {
+pub(crate) fn calendars(files: &[PathBuf]) -> Result<Calendars> {
     let mut calendars = Calendars::built_in();
     let mut problems = config::Problems::default();
     for file in files {
@@ -84,7 +84,7 @@ pub fn calendars(files: &[PathBuf]) -> Result<Calendars> {
 }
 
 /// Opens a gateway over real storage and the given clock.
-pub async fn gateway(
+pub(crate) async fn gateway(
     configuration: Configuration,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -143,7 +143,7 @@ async fn keep_house(gateway: Arc<Gateway>, store: Arc<storage::Sqlite>) {
 }
 
 /// Starts the log: every line on standard error, every secret masked.
-pub fn log(configuration: &Configuration) {
+pub(crate) fn log(configuration: &Configuration) {
     let secrets: Vec<String> = configuration
         .gateway
         .upstreams
@@ -161,7 +161,7 @@ pub fn log(configuration: &Configuration) {
 }
 
 /// Completes when the process is asked to stop: interrupt or termination.
-pub async fn asked_to_stop() {
+pub(crate) async fn asked_to_stop() {
     let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(signal) => signal,
         Err(_) => return std::future::pending().await,
@@ -173,20 +173,20 @@ pub async fn asked_to_stop() {
 }
 
 /// Serves a gateway until `stop` completes, then lets it finish what it writes behind.
-pub async fn serve(
+pub(crate) async fn serve(
     gateway: Arc<Gateway>,
     listener: tokio::net::TcpListener,
     simulated: bool,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
-    let about = api::About { version: env!("CARGO_PKG_VERSION"), simulated };
+    let about = api::About { version: env!("CARGO_PKG_VERSION").to_owned(), simulated };
     api::serve(listener, api::app(Arc::clone(&gateway), about), stop).await;
     gateway.close().await;
     Ok(())
 }
 
 /// Listens, or says who is in the way.
-pub async fn listen(address: std::net::SocketAddr) -> Result<tokio::net::TcpListener> {
+pub(crate) async fn listen(address: std::net::SocketAddr) -> Result<tokio::net::TcpListener> {
     tokio::net::TcpListener::bind(address)
         .await
         .with_context(|| format!("{address} cannot be listened on; choose another with --listen"))

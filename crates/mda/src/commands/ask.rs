@@ -44,7 +44,7 @@ fn meta<'a>(body: &'a Value, symbol: &str, key: &str) -> &'a Value {
 }
 
 /// `mda quote`.
-pub async fn quote(ask: Quote, as_json: bool) -> Result<u8> {
+pub(crate) async fn quote(ask: Quote, as_json: bool) -> Result<u8> {
     let reply = client::get(&ask.asked, "/v1/quotes/latest", &[("symbols", ask.symbols.join(","))]).await?;
     Ok(finish(&reply, as_json, |body| {
         let rows = body["data"].as_object().into_iter().flatten().map(|(symbol, data)| {
@@ -77,7 +77,7 @@ fn failures(body: &Value) {
 }
 
 /// `mda bars`.
-pub async fn bars(ask: Bars, as_json: bool) -> Result<u8> {
+pub(crate) async fn bars(ask: Bars, as_json: bool) -> Result<u8> {
     let mut query = vec![("symbols", ask.symbols.join(",")), ("interval", ask.interval)];
     for (name, value) in [("start", ask.start), ("end", ask.end), ("adjustment", ask.adjustment)] {
         query.extend(value.map(|value| (name, value)));
@@ -102,7 +102,7 @@ pub async fn bars(ask: Bars, as_json: bool) -> Result<u8> {
 }
 
 /// `mda compare`.
-pub async fn compare(ask: Compare, as_json: bool) -> Result<u8> {
+pub(crate) async fn compare(ask: Compare, as_json: bool) -> Result<u8> {
     let reply = client::get(&ask.asked, "/v1/compare", &[("symbol", ask.symbol)]).await?;
     Ok(finish(&reply, as_json, |body| {
         let columns = ["vendor", "price", "bid", "ask", "difference_percent", "age_ms", "delivery", "grade", "error"];
@@ -114,7 +114,7 @@ pub async fn compare(ask: Compare, as_json: bool) -> Result<u8> {
 }
 
 /// `mda explain`.
-pub async fn explain(ask: Explain, as_json: bool) -> Result<u8> {
+pub(crate) async fn explain(ask: Explain, as_json: bool) -> Result<u8> {
     let reply = client::get(&ask.asked, &format!("/v1/explain/{}", ask.request_id), &[]).await?;
     Ok(finish(&reply, as_json, |body| {
         println!("{} at {}", table::cell(&body["question"]), table::cell(&body["at"]));
@@ -136,7 +136,7 @@ pub async fn explain(ask: Explain, as_json: bool) -> Result<u8> {
 }
 
 /// `mda vendors`.
-pub async fn vendors(ask: Vendors, as_json: bool) -> Result<u8> {
+pub(crate) async fn vendors(ask: Vendors, as_json: bool) -> Result<u8> {
     let path = match &ask.vendor {
         Some(vendor) => format!("/v1/vendors/{vendor}"),
         None => "/v1/vendors".to_owned(),

@@ -9,7 +9,7 @@ use crate::client::Refused;
 use crate::exit;
 
 /// Begins (or ends) a fault at the simulator.
-pub async fn run(chaos: Chaos, as_json: bool) -> Result<u8> {
+pub(crate) async fn run(chaos: Chaos, as_json: bool) -> Result<u8> {
     let Some(codec) = vendors::find(&chaos.vendor) else {
         let known: Vec<&str> = vendors::ALL.iter().map(|codec| codec.profile().id.as_str()).collect();
         bail!("`{}` is no vendor; there are {}", chaos.vendor, known.join(", "));

@@ -7,7 +7,7 @@ use crate::arguments::Check;
 use crate::{exit, wiring};
 
 /// Prints what is wrong, or how each vendor stands.
-pub fn run(check: Check, as_json: bool) -> Result<u8> {
+pub(crate) fn run(check: Check, as_json: bool) -> Result<u8> {
     let configuration = match wiring::configuration(&check.configured) {
         Ok(configuration) => configuration,
         Err(error) => match error.downcast::<config::Problems>() {

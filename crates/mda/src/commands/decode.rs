@@ -10,7 +10,7 @@ use crate::arguments::Decode;
 use crate::{exit, table};
 
 /// Decodes and prints.
-pub fn run(decode: Decode, as_json: bool) -> Result<u8> {
+pub(crate) fn run(decode: Decode, as_json: bool) -> Result<u8> {
     let Some(codec) = vendors::find(&decode.vendor) else {
         let known: Vec<&str> = vendors::ALL.iter().map(|codec| codec.profile().id.as_str()).collect();
         bail!("`{}` is no vendor; there are {}", decode.vendor, known.join(", "));

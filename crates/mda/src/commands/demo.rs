@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use config::Flags;
 use domain::InstrumentId;
-use gateway::{Clock, Entropy, Gateway, Policy, Request};
+use gateway::{Entropy, Gateway, Policy, Request};
 use simulator::{Fault, Simulator, Spell, World};
 use vendors::Question;
 
@@ -18,7 +18,7 @@ use crate::{exit, wiring};
 const SIMULATOR: ([u8; 4], u16) = ([127, 0, 0, 1], 9000);
 
 /// Runs until the process is asked to stop.
-pub async fn run(demo: Demo) -> Result<u8> {
+pub(crate) async fn run(demo: Demo) -> Result<u8> {
     let behaviour =
         Behaviour { market: demo.market.as_deref(), seed: demo.seed, plans: &[], latency: true, limits: true };
     let market = Arc::new(market(&behaviour)?);
@@ -26,7 +26,7 @@ pub async fn run(demo: Demo) -> Result<u8> {
     let clock = clock(demo.at.as_deref(), demo.speed, recording)?;
     let plans = plans(&behaviour)?;
     let listener = wiring::listen(demo.listen).await?;
-    let vendors_at = match tokio::net::TcpListener::bind(SIMULATOR).await {
+    let vendors_at = match tokio::net::TcpListener::bind(std::net::SocketAddr::from(SIMULATOR)).await {
         Ok(listener) => listener,
         Err(_) => wiring::listen(([127, 0, 0, 1], 0).into()).await?,
     };

@@ -9,7 +9,7 @@ use crate::arguments::Serve;
 use crate::{exit, wiring};
 
 /// Runs until the process is asked to stop.
-pub async fn run(serve: Serve) -> Result<u8> {
+pub(crate) async fn run(serve: Serve) -> Result<u8> {
     let configuration = wiring::configuration(&serve.configured)?;
     wiring::log(&configuration);
     for notice in &configuration.notices {

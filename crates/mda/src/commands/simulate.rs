@@ -29,7 +29,7 @@ const PLANS: &[(&str, &str)] = &[
 const JOURNAL: usize = 1_000_000;
 
 /// How the simulated vendors behave.
-pub struct Behaviour<'a> {
+pub(crate) struct Behaviour<'a> {
     /// Recording to replay; the synthetic market if none.
     pub market: Option<&'a Path>,
     /// Seed of everything random.
@@ -43,7 +43,7 @@ pub struct Behaviour<'a> {
 }
 
 /// Runs until the process is asked to stop.
-pub async fn run(simulate: Simulate) -> Result<u8> {
+pub(crate) async fn run(simulate: Simulate) -> Result<u8> {
     let behaviour = Behaviour {
         market: simulate.market.as_deref(),
         seed: simulate.seed,
@@ -73,7 +73,7 @@ pub async fn run(simulate: Simulate) -> Result<u8> {
 }
 
 /// The market behind the vendors.
-pub fn market(behaviour: &Behaviour<'_>) -> Result<Market> {
+pub(crate) fn market(behaviour: &Behaviour<'_>) -> Result<Market> {
     match behaviour.market {
         Some(folder) => Ok(Market::load(folder)?),
         None => Ok(Market::synthetic(behaviour.seed, &Directory::built_in())),
@@ -81,7 +81,7 @@ pub fn market(behaviour: &Behaviour<'_>) -> Result<Market> {
 }
 
 /// The plan of each vendor.
-pub fn plans(behaviour: &Behaviour<'_>) -> Result<Vec<(&'static dyn Codec, Plan)>> {
+pub(crate) fn plans(behaviour: &Behaviour<'_>) -> Result<Vec<(&'static dyn Codec, Plan)>> {
     let mut chosen: Vec<(String, String)> = Vec::new();
     for text in behaviour.plans {
         let (vendor, plan) = text.split_once('=').with_context(|| format!("`{text}`: write VENDOR=PLAN"))?;
@@ -115,12 +115,12 @@ pub fn plans(behaviour: &Behaviour<'_>) -> Result<Vec<(&'static dyn Codec, Plan)
 }
 
 /// The key a simulated vendor accepts.
-pub fn key_of(codec: &dyn Codec) -> String {
+pub(crate) fn key_of(codec: &dyn Codec) -> String {
     format!("simulated-key-of-{}", codec.profile().id)
 }
 
 /// The world: market, vendors, clock, faults, journal.
-pub fn world(
+pub(crate) fn world(
     behaviour: &Behaviour<'_>,
     market: Arc<Market>,
     plans: Vec<(&'static dyn Codec, Plan)>,
@@ -152,7 +152,7 @@ pub fn world(
 
 /// The clock: the machine's own, or one that starts elsewhere or runs faster. A recording without a given
 /// start begins an hour into a session near its end.
-pub fn clock(at: Option<&str>, speed: f64, recording: Option<&Market>) -> Result<Arc<dyn Clock>> {
+pub(crate) fn clock(at: Option<&str>, speed: f64, recording: Option<&Market>) -> Result<Arc<dyn Clock>> {
     let machine = runtime::MachineClock::start();
     let start = match (at, recording.and_then(Market::span)) {
         (Some(text), _) => Instant::parse(text)
@@ -170,7 +170,7 @@ pub fn clock(at: Option<&str>, speed: f64, recording: Option<&Market>) -> Result
 }
 
 /// A configuration for a gateway that uses these vendors.
-pub fn configuration(address: SocketAddr, plans: &[(&'static dyn Codec, Plan)], limits: bool) -> String {
+pub(crate) fn configuration(address: SocketAddr, plans: &[(&'static dyn Codec, Plan)], limits: bool) -> String {
     let mut text = String::from("# Vendors simulated by `mda simulate`. Not a real market.\ndata_sources:\n");
     for (codec, plan) in plans {
         let profile = codec.profile();
