@@ -21,6 +21,7 @@ pub(crate) fn routing(reader: &Reader<'_>) -> Routing {
         weights: ScoreWeights {
             quality: weight("quality", usual.weights.quality),
             reliability: weight("reliability", usual.weights.reliability),
+            freshness: weight("freshness", usual.weights.freshness),
             latency: weight("latency", usual.weights.latency),
             headroom: weight("headroom", usual.weights.headroom),
             cost: weight("cost", usual.weights.cost),

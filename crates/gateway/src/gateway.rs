@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Calendars, Directory, Instant, InstrumentId, VendorId};
+use domain::{Calendars, Delivery, Directory, Instant, InstrumentId, VendorId};
 use parking_lot::{Mutex, RwLock};
 use resilience::circuit_breaker::{Reason, Transition};
 use resilience::quota::{Quota, VendorWord, Window};
@@ -26,6 +26,9 @@ use crate::settings::Settings;
 use crate::trail::Trail;
 use crate::upstream::{Upstream, quota_settings};
 use crate::voices::Voices;
+
+/// Independent voices of the same moment that are enough (the criterion for an A: several vendors).
+const VOICES: usize = 2;
 
 type Landed = Result<(Arc<Answer>, CacheState), Arc<Unanswered>>;
 
@@ -231,6 +234,7 @@ impl Gateway {
                     weight: settings.weight,
                     quality: health.quality(),
                     reliability: health.reliability_lower(),
+                    freshness: freshness(&request.question, upstream.delivery()),
                     latency_ms: health.latency_ms(50.0).unwrap_or(250.0),
                     headroom: upstream.limiter.headroom(now),
                     cost_micros: settings.plan.request_micros,
@@ -391,20 +395,26 @@ impl Gateway {
         let now = self.clock.now();
         let feed = self.upstream(vendor).settings.codec.profile().feed;
         let heard = self.voices.about(&instrument);
+        // Values of another moment cannot be compared, so only vendors as fresh as this one are asked.
+        let delay = answer.delivery.declared_delay();
+        let fresh = |heard: &crate::voices::Heard| now.since(heard.received_at) < Voices::HEARD;
+        let comparable = heard.iter().filter(|h| h.feed != feed && fresh(h) && Some(h.delay) == delay);
+        if comparable.count() >= VOICES {
+            return;
+        }
         let other = self
             .upstreams
             .iter()
             .filter(|other| {
                 let profile = other.settings.codec.profile();
                 profile.feed != feed
+                    && other.delivery().declared_delay() == delay
                     && other.barred(Capability::Quote, now).is_none()
                     && other.breaker.lock().check(now, Priority::Low).is_ok()
                     && other.limiter.room_at(1, now).is_none()
                     && other.limiter.headroom(now) > 0.5
                     && other.settings.plan.request_micros == 0
-                    && !heard.iter().any(|voice| {
-                        voice.vendor == other.vendor() && now.since(voice.received_at) < Voices::HEARD
-                    })
+                    && !heard.iter().any(|voice| voice.vendor == other.vendor() && fresh(voice))
             })
             .max_by(|a, b| {
                 let worth = |u: &Upstream| u.health.lock().quality() + u.limiter.headroom(now);
@@ -413,7 +423,7 @@ impl Gateway {
             .map(|other| other.vendor());
         let Some(other) = other else { return };
         let gateway = Arc::clone(self);
-        let question = Question::Quotes { instruments: vec![instrument], bid_ask: true };
+        let question = Question::Quotes { instruments: vec![instrument], bid_ask: false };
         let policy = Policy {
             vendors: vec![other],
             failover: Failover::None,
@@ -441,18 +451,20 @@ impl Gateway {
             gateway.scribe.decision(decision);
             if let Some(opinion) = opinion {
                 gateway.keep(&Arc::new(opinion));
-                gateway.strengthen(&original);
+                if let Some(stronger) = gateway.strengthen(&original) {
+                    gateway.seek_second_opinion(&stronger);
+                }
             }
         });
     }
 
     /// Judges a cached quote anew, now that another voice has been heard.
-    fn strengthen(&self, answer: &Arc<Answer>) {
-        let Some(better) = self.cross_checked(answer) else { return };
-        let better = Arc::new(better);
+    fn strengthen(&self, answer: &Arc<Answer>) -> Option<Arc<Answer>> {
+        let better = Arc::new(self.cross_checked(answer)?);
         for key in self.cache.keys_of(answer) {
             self.cache.insert(key, Arc::clone(&better));
         }
+        Some(better)
     }
 
     /// Takes note of an answer: voices, health, store, decision record.
@@ -612,6 +624,17 @@ impl Gateway {
     /// The latest quote each vendor gave for an instrument, from memory.
     pub fn voices_about(&self, instrument: &InstrumentId) -> Vec<crate::voices::Heard> {
         self.voices.about(instrument).to_vec()
+    }
+}
+
+/// How fresh a live answer is by a delivery class: real time 1, a quarter of an hour late about a half, end
+/// of day next to nothing. A question about the past is as fresh from anyone.
+fn freshness(question: &Question, delivery: Delivery) -> f64 {
+    match (question, delivery) {
+        (Question::Quotes { .. }, Delivery::RealTime) => 1.0,
+        (Question::Quotes { .. }, Delivery::Delayed(_)) => 0.45,
+        (Question::Quotes { .. }, Delivery::EndOfDay) => 0.05,
+        _ => 1.0,
     }
 }
 

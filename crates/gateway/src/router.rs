@@ -24,6 +24,8 @@ pub struct View {
     pub quality: f64,
     /// Lower bound of reliability, `[0, 1]`.
     pub reliability: f64,
+    /// How fresh a live answer is by the plan's delivery class, `[0, 1]`; 1 where the question is not live.
+    pub freshness: f64,
     /// Typical latency in milliseconds.
     pub latency_ms: f64,
     /// Share of quota left over share of window left, `[0, 1]`.
@@ -147,6 +149,7 @@ fn score(view: &View, weights: &ScoreWeights) -> (f64, Factors) {
     let factors = vec![
         ("quality", view.quality),
         ("reliability", view.reliability),
+        ("freshness", view.freshness),
         ("latency", 1.0 - (view.latency_ms / SLOWEST_MS).clamp(0.0, 1.0)),
         ("headroom", view.headroom),
         ("cost", 1.0 - (view.cost_micros as f64 / DEAREST_MICROS).clamp(0.0, 1.0)),
@@ -156,6 +159,7 @@ fn score(view: &View, weights: &ScoreWeights) -> (f64, Factors) {
     let shares = [
         weights.quality,
         weights.reliability,
+        weights.freshness,
         weights.latency,
         weights.headroom,
         weights.cost,
@@ -201,6 +205,7 @@ mod tests {
             weight: 1.0,
             quality: 0.9,
             reliability: 0.9,
+            freshness: 1.0,
             latency_ms: 100.0,
             headroom: 1.0,
             cost_micros: 0,
@@ -245,7 +250,8 @@ mod tests {
 
     #[test]
     fn every_factor_moves_the_order() {
-        let worse: [fn(&mut View); 6] = [
+        let worse: [fn(&mut View); 7] = [
+            |v| v.freshness = 0.5,
             |v| v.quality = 0.5,
             |v| v.reliability = 0.5,
             |v| v.latency_ms = 1500.0,

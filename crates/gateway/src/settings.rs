@@ -106,6 +106,8 @@ pub struct ScoreWeights {
     pub quality: f64,
     /// Lower bound of its success rate.
     pub reliability: f64,
+    /// Freshness its plan promises, where the question is live.
+    pub freshness: f64,
     /// Speed.
     pub latency: f64,
     /// Quota left for the time left.
@@ -117,15 +119,16 @@ pub struct ScoreWeights {
 }
 
 impl Default for ScoreWeights {
-    /// Quality and reliability outweigh speed, speed outweighs thrift.
+    /// Quality, freshness and reliability outweigh speed, speed outweighs thrift.
     fn default() -> ScoreWeights {
         ScoreWeights {
-            quality: 0.35,
-            reliability: 0.30,
-            latency: 0.12,
-            headroom: 0.12,
-            cost: 0.06,
-            load: 0.05,
+            quality: 0.30,
+            reliability: 0.20,
+            freshness: 0.25,
+            latency: 0.10,
+            headroom: 0.08,
+            cost: 0.04,
+            load: 0.03,
         }
     }
 }
