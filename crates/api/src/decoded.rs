@@ -2,8 +2,8 @@
 
 use domain::number::Decimal;
 use domain::{
-    ActionKind, Bar, BarSeries, CorporateAction, Denomination, Instant, Instrument, MarketStatus, NewsItem, Price,
-    Quote, Size, Trade,
+    ActionKind, Bar, BarSeries, CorporateAction, Denomination, Instant, Instrument, MarketStatus, NewsItem,
+    Price, Quote, Size, Trade,
 };
 use serde_json::{Map, Number, Value, json};
 use vendors::{Data, Quoted, Rejection};
@@ -18,7 +18,9 @@ pub fn to_json(read: &Result<Data, Rejection>) -> Value {
 
 fn of_data(data: &Data) -> Value {
     match data {
-        Data::Quotes(rows) => json!({"kind": "quotes", "quotes": rows.iter().map(of_quoted).collect::<Vec<_>>()}),
+        Data::Quotes(rows) => {
+            json!({"kind": "quotes", "quotes": rows.iter().map(of_quoted).collect::<Vec<_>>()})
+        }
         Data::Bars(series) => of_series(series),
         Data::ManyBars(many) => {
             let rows: Vec<Value> = many
@@ -38,7 +40,9 @@ fn of_data(data: &Data) -> Value {
             "kind": "trades", "instrument": instrument.to_string(),
             "trades": rows.iter().map(of_trade).collect::<Vec<_>>(),
         }),
-        Data::Actions(rows) => json!({"kind": "actions", "actions": rows.iter().map(of_action).collect::<Vec<_>>()}),
+        Data::Actions(rows) => {
+            json!({"kind": "actions", "actions": rows.iter().map(of_action).collect::<Vec<_>>()})
+        }
         Data::Instruments(rows) => {
             json!({"kind": "instruments", "instruments": rows.iter().map(of_instrument).collect::<Vec<_>>()})
         }
@@ -51,7 +55,8 @@ fn of_data(data: &Data) -> Value {
 
 /// A rejection: its class, and what else the reply told.
 pub fn of_rejection(rejection: &Rejection) -> Value {
-    let mut out = json!({"class": rejection.class(), "blame": format!("{:?}", rejection.blame()).to_lowercase()});
+    let mut out =
+        json!({"class": rejection.class(), "blame": format!("{:?}", rejection.blame()).to_lowercase()});
     match rejection {
         Rejection::RateLimited { retry_after, window } => {
             out["retry_after_ms"] = retry_after.map(|wait| wait.as_millis() as u64).into();

@@ -292,7 +292,9 @@ impl Gateway {
         normalise::bars(&mut series, calendar, reply.received_at, delay);
         let stated = series.covers.map_or(piece, |covers| covers.intersect(piece));
         series.bars.retain(|bar| piece.contains(bar.start));
-        if let (Session::Regular, true, Some(calendar)) = (asked.session, asked.native.is_intraday(), calendar) {
+        if let (Session::Regular, true, Some(calendar)) =
+            (asked.session, asked.native.is_intraday(), calendar)
+        {
             // Some vendors send pre-market and after-hours bars along.
             series.bars.retain(|bar| calendar.window_of(asked.native, bar.start).is_some());
         }

@@ -47,12 +47,18 @@ pub(crate) async fn get(asked: &Asked, path: &str, query: &[(&str, String)]) -> 
 
 async fn read(response: reqwest::Response) -> Result<Reply> {
     let status = response.status().as_u16();
-    let body = response.json().await.map_err(reqwest::Error::without_url).context("the gateway sent no JSON")?;
+    let body =
+        response.json().await.map_err(reqwest::Error::without_url).context("the gateway sent no JSON")?;
     Ok(Reply { status, body })
 }
 
 /// Opens a gateway on a loopback port of its own for one question.
-async fn alone(asked: &Asked, http: &reqwest::Client, path: &str, query: &[(String, String)]) -> Result<Reply> {
+async fn alone(
+    asked: &Asked,
+    http: &reqwest::Client,
+    path: &str,
+    query: &[(String, String)],
+) -> Result<Reply> {
     let configuration = wiring::configuration(&asked.configured)?;
     let clock: Arc<dyn Clock> = Arc::new(runtime::MachineClock::start());
     let entropy: Arc<dyn Entropy> = Arc::new(runtime::MachineEntropy::from_system());

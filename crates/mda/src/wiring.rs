@@ -50,7 +50,9 @@ pub(crate) fn configuration(configured: &Configured) -> Result<Configuration> {
 
 /// The overlay beside a base file, if its environment has one: `production.yaml`.
 fn overlay(path: &Path, base: &str, flags: &Flags) -> Result<Option<(String, String)>> {
-    let Some(name) = config::configuration::environment(Some(base), &variable, flags) else { return Ok(None) };
+    let Some(name) = config::configuration::environment(Some(base), &variable, flags) else {
+        return Ok(None);
+    };
     let file = path.with_file_name(format!("{name}.yaml"));
     if file == path || !file.exists() {
         return Ok(None);
@@ -152,7 +154,8 @@ pub(crate) fn log(configuration: &Configuration) {
         .map(|key| key.expose_secret().to_owned())
         .collect();
     let redactor = runtime::Redactor::new(secrets);
-    let filter = tracing_subscriber::EnvFilter::new(format!("{},hyper=warn,reqwest=warn", configuration.log_level));
+    let filter =
+        tracing_subscriber::EnvFilter::new(format!("{},hyper=warn,reqwest=warn", configuration.log_level));
     // A second call (a demo after another in one process) keeps the first log.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

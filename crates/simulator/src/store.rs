@@ -9,8 +9,8 @@ use std::time::Duration;
 use domain::{ActionKind, Date, Instant, Instrument, InstrumentId, Interval, Range, VendorId};
 use gateway::answer::{Decision, Failure};
 use gateway::{
-    Clock, LearnedAction, NewBars, Pending, RequestId, SeriesKey, Store, StoreError, StoredActions, StoredBar,
-    StoredQuote, StoredSeries,
+    Clock, LearnedAction, NewBars, Pending, RequestId, SeriesKey, Store, StoreError, StoredActions,
+    StoredBar, StoredQuote, StoredSeries,
 };
 use parking_lot::Mutex;
 use resilience::quota;
@@ -76,7 +76,10 @@ impl MemoryStore {
         Box::pin(std::future::ready(result))
     }
 
-    fn read<T: Send + 'static>(&self, look: impl FnOnce(&Kept) -> T) -> Pending<'static, Result<T, StoreError>> {
+    fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Kept) -> T,
+    ) -> Pending<'static, Result<T, StoreError>> {
         let found = look(&self.kept.lock());
         Box::pin(std::future::ready(Ok(found)))
     }
@@ -113,7 +116,9 @@ impl Store for MemoryStore {
         self.read(|kept| {
             let mut out: Vec<StoredBar> = Vec::new();
             let Some(series) = kept.series.get(key) else { return out };
-            for stored in series.versions.range((range.start, Instant::MIN)..(range.end, Instant::MIN)).map(|(_, s)| s) {
+            for stored in
+                series.versions.range((range.start, Instant::MIN)..(range.end, Instant::MIN)).map(|(_, s)| s)
+            {
                 if asof.is_some_and(|asof| stored.learned_at > asof) {
                     continue;
                 }
@@ -133,7 +138,8 @@ impl Store for MemoryStore {
             series.covered.extend(news.covered);
             series.covered = Range::merged(std::mem::take(&mut series.covered));
             for bar in news.bars {
-                let known = series.versions.range((bar.start, Instant::MIN)..=(bar.start, Instant::MAX)).next_back();
+                let known =
+                    series.versions.range((bar.start, Instant::MIN)..=(bar.start, Instant::MAX)).next_back();
                 if known.is_none_or(|(_, stored)| stored.bar != bar) {
                     let key = (bar.start, news.learned_at);
                     series.versions.insert(key, StoredBar { bar, learned_at: news.learned_at });
@@ -199,8 +205,12 @@ impl Store for MemoryStore {
         instrument: &'a InstrumentId,
     ) -> Pending<'a, Result<Vec<StoredQuote>, StoreError>> {
         self.read(|kept| {
-            let mut found: Vec<StoredQuote> =
-                kept.quotes.iter().filter(|((id, _), _)| id == instrument).map(|(_, quote)| quote.clone()).collect();
+            let mut found: Vec<StoredQuote> = kept
+                .quotes
+                .iter()
+                .filter(|((id, _), _)| id == instrument)
+                .map(|(_, quote)| quote.clone())
+                .collect();
             found.sort_by_key(|quote| quote.vendor);
             found
         })
@@ -236,7 +246,10 @@ impl Store for MemoryStore {
         })
     }
 
-    fn quota(&self, vendor: VendorId) -> Pending<'_, Result<Option<(quota::Snapshot, Duration)>, StoreError>> {
+    fn quota(
+        &self,
+        vendor: VendorId,
+    ) -> Pending<'_, Result<Option<(quota::Snapshot, Duration)>, StoreError>> {
         let now = self.clock.now();
         self.read(|kept| kept.quotas.get(&vendor).map(|(snapshot, at)| (snapshot.clone(), now.since(*at))))
     }

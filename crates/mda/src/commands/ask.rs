@@ -62,7 +62,10 @@ pub(crate) async fn quote(ask: Quote, as_json: bool) -> Result<u8> {
                 table::cell(&meta(body, symbol, "cache")["state"]),
             ]
         });
-        table::print(&["symbol", "last", "bid", "ask", "volume", "grade", "vendor", "age ms", "cache"], rows.collect());
+        table::print(
+            &["symbol", "last", "bid", "ask", "volume", "grade", "vendor", "age ms", "cache"],
+            rows.collect(),
+        );
         failures(body);
         footer(body);
     }))
@@ -71,7 +74,11 @@ pub(crate) async fn quote(ask: Quote, as_json: bool) -> Result<u8> {
 fn failures(body: &Value) {
     for (symbol, own) in body["meta"]["symbols"].as_object().into_iter().flatten() {
         if !own["error"].is_null() {
-            println!("{symbol}: {}: {}", table::cell(&own["error"]["code"]), table::cell(&own["error"]["detail"]));
+            println!(
+                "{symbol}: {}: {}",
+                table::cell(&own["error"]["code"]),
+                table::cell(&own["error"]["detail"])
+            );
         }
     }
 }
@@ -105,7 +112,8 @@ pub(crate) async fn bars(ask: Bars, as_json: bool) -> Result<u8> {
 pub(crate) async fn compare(ask: Compare, as_json: bool) -> Result<u8> {
     let reply = client::get(&ask.asked, "/v1/compare", &[("symbol", ask.symbol)]).await?;
     Ok(finish(&reply, as_json, |body| {
-        let columns = ["vendor", "price", "bid", "ask", "difference_percent", "age_ms", "delivery", "grade", "error"];
+        let columns =
+            ["vendor", "price", "bid", "ask", "difference_percent", "age_ms", "delivery", "grade", "error"];
         let rows = body["data"].as_array().into_iter().flatten();
         let cells = rows.map(|row| columns.iter().map(|column| table::cell(&row[*column])).collect());
         table::print(&columns, cells.collect());
@@ -147,21 +155,38 @@ pub(crate) async fn vendors(ask: Vendors, as_json: bool) -> Result<u8> {
             let cells = rows.iter().map(|row| {
                 let quota = row["quota"].as_array().into_iter().flatten();
                 let quota: Vec<String> = quota
-                    .map(|w| format!("{}/{} a {}", table::cell(&w["remaining"]), table::cell(&w["limit"]), table::cell(&w["window"])))
+                    .map(|w| {
+                        format!(
+                            "{}/{} a {}",
+                            table::cell(&w["remaining"]),
+                            table::cell(&w["limit"]),
+                            table::cell(&w["window"])
+                        )
+                    })
                     .collect();
                 vec![
                     table::cell(&row["id"]),
                     table::cell(&row["state"]),
                     table::cell(&row["plan"]["name"]),
-                    table::cell(&row["delivery"]),
-                    table::cell(&row["breaker"]["state"]),
+                    table::cell(&row["plan"]["delivery"]),
+                    table::cell(&row["circuit_breaker"]["state"]),
                     quota.join(", "),
                     table::cell(&row["health"]["error_count"]),
-                    table::cell(&row["health"]["latency_p95_ms"]),
+                    table::cell(&row["health"]["latency_ms_p95"]),
                     table::cell(&row["health"]["reliability"]),
                 ]
             });
-            let columns = ["vendor", "state", "plan", "delivery", "breaker", "quota left", "errors", "p95 ms", "reliability"];
+            let columns = [
+                "vendor",
+                "state",
+                "plan",
+                "delivery",
+                "breaker",
+                "quota left",
+                "errors",
+                "p95 ms",
+                "reliability",
+            ];
             table::print(&columns, cells.collect());
         }
         None => println!("{}", serde_json::to_string_pretty(body).unwrap_or_default()),

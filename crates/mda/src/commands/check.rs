@@ -48,7 +48,10 @@ pub(crate) fn run(check: Check, as_json: bool) -> Result<u8> {
                    "vendors": states, "notices": configuration.notices})
         );
     } else {
-        println!("configuration is right; environment {}, listens on {}", configuration.environment, configuration.listen);
+        println!(
+            "configuration is right; environment {}, listens on {}",
+            configuration.environment, configuration.listen
+        );
         crate::table::print(&["vendor", "state"], vendors.into_iter().map(|(a, b)| vec![a, b]).collect());
         for notice in &configuration.notices {
             println!("notice: {notice}");

@@ -22,8 +22,11 @@ pub(crate) fn run(decode: Decode, as_json: bool) -> Result<u8> {
     } else {
         std::fs::read(&decode.file).with_context(|| format!("{} cannot be read", decode.file.display()))?
     };
-    let response = reading::unwrap_envelope(&bytes)
-        .unwrap_or_else(|| HttpResponse { status: decode.status, headers: Vec::new(), body: bytes });
+    let response = reading::unwrap_envelope(&bytes).unwrap_or_else(|| HttpResponse {
+        status: decode.status,
+        headers: Vec::new(),
+        body: bytes,
+    });
     let read = reading::read(codec, &decode.endpoint, &response);
     let printed = api::decoded::to_json(&read);
     if as_json {
@@ -53,6 +56,7 @@ fn show(printed: &Value) {
             columns.push(key);
         }
     }
-    let cells = rows.iter().map(|row| columns.iter().map(|column| table::cell(&row[*column])).collect()).collect();
+    let cells =
+        rows.iter().map(|row| columns.iter().map(|column| table::cell(&row[*column])).collect()).collect();
     table::print(&columns, cells);
 }

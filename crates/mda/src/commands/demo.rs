@@ -19,8 +19,13 @@ const SIMULATOR: ([u8; 4], u16) = ([127, 0, 0, 1], 9000);
 
 /// Runs until the process is asked to stop.
 pub(crate) async fn run(demo: Demo) -> Result<u8> {
-    let behaviour =
-        Behaviour { market: demo.market.as_deref(), seed: demo.seed, plans: &[], latency: true, limits: true };
+    let behaviour = Behaviour {
+        market: demo.market.as_deref(),
+        seed: demo.seed,
+        plans: &[],
+        latency: true,
+        limits: true,
+    };
     let market = Arc::new(market(&behaviour)?);
     let recording = demo.market.as_ref().map(|_| &*market);
     let clock = clock(demo.at.as_deref(), demo.speed, recording)?;
@@ -44,8 +49,12 @@ pub(crate) async fn run(demo: Demo) -> Result<u8> {
     let entropy: Arc<dyn Entropy> = Arc::new(runtime::SeededEntropy::new(demo.seed));
     let gateway = wiring::gateway(configuration, Arc::clone(&clock), entropy).await?;
     let address = listener.local_addr()?;
-    let known: Vec<&str> =
-        market.instruments().iter().map(|instrument| instrument.id.name()).filter(|name| name.len() <= 4).collect();
+    let known: Vec<&str> = market
+        .instruments()
+        .iter()
+        .map(|instrument| instrument.id.name())
+        .filter(|name| name.len() <= 4)
+        .collect();
     let first = if known.contains(&"AAPL") { "AAPL" } else { known.first().copied().unwrap_or("AAPL") };
     welcome(address, vendors_address, &demo, &data, clock.now(), first);
     let server = tokio::spawn(wiring::serve(Arc::clone(&gateway), listener, true, wiring::asked_to_stop()));
@@ -70,7 +79,8 @@ fn welcome(
         |folder| format!("recorded market of {}", folder.display()),
     );
     let port = vendors_address.port();
-    let simulator = if port == SIMULATOR.1 { String::new() } else { format!(" --simulator http://{vendors_address}") };
+    let simulator =
+        if port == SIMULATOR.1 { String::new() } else { format!(" --simulator http://{vendors_address}") };
     println!("Market Data Agent {} — SIMULATED: {market}", env!("CARGO_PKG_VERSION"));
     println!("  gateway            http://{address}      docs http://{address}/docs");
     println!("  simulated vendors  http://{vendors_address}");
@@ -79,7 +89,9 @@ fn welcome(
     println!();
     println!("Try, in another terminal:");
     println!("  curl 'http://{address}/v1/quotes/latest?symbols={symbol},MSFT'");
-    println!("  curl 'http://{address}/v1/bars?symbols={symbol}&interval=1d&start=2015-01-12&end=2017-12-30'");
+    println!(
+        "  curl 'http://{address}/v1/bars?symbols={symbol}&interval=1d&start=2015-01-12&end=2017-12-30'"
+    );
     println!("  curl 'http://{address}/v1/compare?symbol={symbol}'");
     println!("  mda vendors --server http://{address}");
     println!("  mda chaos outage polygon --for 60s{simulator}");
@@ -91,18 +103,18 @@ async fn story(gateway: &Arc<Gateway>, world: &Arc<World>, symbol: &str, now: do
     println!("A small story:");
     let Ok(instrument) = gateway.directory().resolve(symbol, None) else { return };
     let Some(vendor) = ask(gateway, &instrument, "Everything works.").await else { return };
-    let spell =
-        Spell { vendor, fault: Fault::Outage, from: now, until: now + Duration::from_secs(15) };
+    let spell = Spell { vendor, fault: Fault::Outage, from: now, until: now + Duration::from_secs(15) };
     world.faults.begin(spell);
     println!("  {vendor} has an outage for 15 seconds.");
     let other = if symbol == "MSFT" { "AAPL" } else { "MSFT" };
     if let Ok(other) = gateway.directory().resolve(other, None) {
         // Pinned to the failing vendor first, as an unlucky order would have it.
-        ask_through(gateway, &other, Policy {
-            vendors: vec![vendor],
-            failover: gateway::Failover::Any,
-            ..Policy::default()
-        }, "The next question still has its answer.")
+        ask_through(
+            gateway,
+            &other,
+            Policy { vendors: vec![vendor], failover: gateway::Failover::Any, ..Policy::default() },
+            "The next question still has its answer.",
+        )
         .await;
     }
     println!();

@@ -66,7 +66,9 @@ pub(crate) async fn run(simulate: Simulate) -> Result<u8> {
         println!("  {:<14} {}", bottle.vendor(), simulator.base_url(bottle.vendor()));
     }
     println!("journal: http://{}/_sim/journal", simulator.address());
-    println!("configuration for a gateway: mda simulate --print-config > vendors.yaml && mda serve --config vendors.yaml");
+    println!(
+        "configuration for a gateway: mda simulate --print-config > vendors.yaml && mda serve --config vendors.yaml"
+    );
     wiring::asked_to_stop().await;
     simulator.stop().await;
     Ok(exit::OK)
@@ -104,7 +106,9 @@ pub(crate) fn plans(behaviour: &Behaviour<'_>) -> Result<Vec<(&'static dyn Codec
                 .unwrap_or(&plans.default);
             let mut plan = plans
                 .find(name)
-                .with_context(|| format!("{id} has no plan `{name}`; there are {}", plans.names().join(", ")))?
+                .with_context(|| {
+                    format!("{id} has no plan `{name}`; there are {}", plans.names().join(", "))
+                })?
                 .clone();
             if !behaviour.limits {
                 plan.limits.clear();
@@ -155,8 +159,9 @@ pub(crate) fn world(
 pub(crate) fn clock(at: Option<&str>, speed: f64, recording: Option<&Market>) -> Result<Arc<dyn Clock>> {
     let machine = runtime::MachineClock::start();
     let start = match (at, recording.and_then(Market::span)) {
-        (Some(text), _) => Instant::parse(text)
-            .with_context(|| format!("`{text}` is no instant: write RFC 3339, 2017-06-01T15:00:00Z, or a date"))?,
+        (Some(text), _) => Instant::parse(text).with_context(|| {
+            format!("`{text}` is no instant: write RFC 3339, 2017-06-01T15:00:00Z, or a date")
+        })?,
         (None, Some(span)) => {
             let calendars = domain::Calendars::built_in();
             let near_the_end = span.start + span.length().mul_f64(0.9);
@@ -170,7 +175,11 @@ pub(crate) fn clock(at: Option<&str>, speed: f64, recording: Option<&Market>) ->
 }
 
 /// A configuration for a gateway that uses these vendors.
-pub(crate) fn configuration(address: SocketAddr, plans: &[(&'static dyn Codec, Plan)], limits: bool) -> String {
+pub(crate) fn configuration(
+    address: SocketAddr,
+    plans: &[(&'static dyn Codec, Plan)],
+    limits: bool,
+) -> String {
     let mut text = String::from("# Vendors simulated by `mda simulate`. Not a real market.\ndata_sources:\n");
     for (codec, plan) in plans {
         let profile = codec.profile();

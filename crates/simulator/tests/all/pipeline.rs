@@ -7,7 +7,8 @@ use std::time::Duration;
 use domain::{Adjustment, Calendars, Directory, Instant, Interval, Range, Session, VendorId};
 use gateway::settings::{Caching, Deadlines, Routing, Settings, UpstreamSettings};
 use gateway::{
-    CacheState, Clock, Entropy, Gateway, Outcome, Policy, Request, Seams, Served, Skipped, Store, Unanswered, Why,
+    CacheState, Clock, Entropy, Gateway, Outcome, Policy, Request, Seams, Served, Skipped, Store, Unanswered,
+    Why,
 };
 use simulator::{
     Bottle, Fault, Faults, Journal, Latency, Market, MemoryStore, SeededEntropy, SimulatedTransport, Spell,
@@ -45,8 +46,10 @@ impl Stage {
             .iter()
             .map(|(id, plan, limits)| {
                 let codec = vendors::find(id).unwrap();
-                let latency = Latency { floor: Duration::from_millis(20), mean_extra: Duration::from_millis(5) };
-                Bottle::new(codec, plan_of(id, plan, limits), vec!["simulated-key".into()]).with_latency(latency)
+                let latency =
+                    Latency { floor: Duration::from_millis(20), mean_extra: Duration::from_millis(5) };
+                Bottle::new(codec, plan_of(id, plan, limits), vec!["simulated-key".into()])
+                    .with_latency(latency)
             })
             .collect();
         let world = Arc::new(World {
@@ -127,8 +130,7 @@ fn plan_of(id: &str, name: &str, limits: &Option<Vec<Limit>>) -> vendors::Plan {
 }
 
 async fn ask(gateway: &Arc<Gateway>, question: Question, policy: Policy) -> Result<Served, Unanswered> {
-    let request =
-        Request { id: gateway.new_request_id(), question, policy, received_at: gateway.now() };
+    let request = Request { id: gateway.new_request_id(), question, policy, received_at: gateway.now() };
     gateway.answer(&request).await
 }
 
@@ -154,7 +156,11 @@ fn rows(served: &Served) -> Vec<(String, String, String)> {
         .iter()
         .map(|bar| {
             let volume = bar.volume.unwrap().round(0);
-            (bar.trading_date.unwrap().to_string(), bar.close.unwrap().round(2).to_string(), volume.to_string())
+            (
+                bar.trading_date.unwrap().to_string(),
+                bar.close.unwrap().round(2).to_string(),
+                volume.to_string(),
+            )
         })
         .collect()
 }
@@ -190,7 +196,12 @@ async fn a_failing_vendor_is_passed_over_and_the_record_says_why() {
         let decision = &served.answer.decision;
         for attempt in decision.attempts.iter().filter(|a| a.vendor == VendorId("polygon")) {
             assert_eq!(attempt.outcome, Outcome::Rejected("vendor_fault"));
-            assert!(decision.notes.iter().any(|n| n.contains("polygon did not answer (vendor_fault); finnhub is next")));
+            assert!(
+                decision
+                    .notes
+                    .iter()
+                    .any(|n| n.contains("polygon did not answer (vendor_fault); finnhub is next"))
+            );
             failed += 1;
         }
         stage.pass(Duration::from_secs(1)).await;
@@ -249,7 +260,8 @@ async fn a_vendor_that_comes_back_is_asked_again_within_one_open_time() {
     let back = first_good.expect("the vendor is used again").since(returned);
     assert!(back <= Duration::from_secs(67), "{back:?}");
     // While it was away it was asked by single probes, not by every question.
-    let during = stage.world.journal.by_vendor(VendorId("polygon")).iter().filter(|e| e.at < returned).count();
+    let during =
+        stage.world.journal.by_vendor(VendorId("polygon")).iter().filter(|e| e.at < returned).count();
     assert!(during < 20, "{during}");
 }
 
@@ -276,7 +288,8 @@ async fn five_calls_a_minute_are_never_six_in_any_minute_over_a_crash() {
         let next = start + Duration::from_secs(5) * (turn as u32 + 1);
         stage.clock.sleep_until(next).await;
     }
-    let (worst, _) = stage.world.journal.worst_window(VendorId("alpha_vantage"), Duration::from_secs(60)).unwrap();
+    let (worst, _) =
+        stage.world.journal.worst_window(VendorId("alpha_vantage"), Duration::from_secs(60)).unwrap();
     assert!(worst <= 5, "{worst}");
     let used = stage.asked("alpha_vantage");
     assert!(used >= 24, "only {used} of 25 were used");
@@ -287,12 +300,16 @@ async fn five_calls_a_minute_are_never_six_in_any_minute_over_a_crash() {
 #[tokio::test(start_paused = true)]
 async fn with_a_second_vendor_no_caller_sees_the_firsts_limit() {
     let five = vec![Limit { count: 5, per: Per::Sliding(Duration::from_secs(60)) }];
-    let stage = Stage::limited(
-        SESSION,
-        vec![("twelve_data", "free", Some(five)), ("finnhub", "premium", None)],
-    );
+    let stage =
+        Stage::limited(SESSION, vec![("twelve_data", "free", Some(five)), ("finnhub", "premium", None)]);
     let gateway = stage.open().await;
-    let names: Vec<String> = gateway.directory().instruments().map(|i| i.id.to_string()).filter(|n| n.contains(".XN")).take(40).collect();
+    let names: Vec<String> = gateway
+        .directory()
+        .instruments()
+        .map(|i| i.id.to_string())
+        .filter(|n| n.contains(".XN"))
+        .take(40)
+        .collect();
     for name in names {
         let served = quote(&gateway, &name).await;
         assert!(served.is_ok(), "{name}: {:?}", served.err());
@@ -347,10 +364,14 @@ async fn a_stored_range_is_served_while_every_vendor_is_down_and_an_unstored_one
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_symbol_is_believed_when_two_say_so_and_costs_no_breaker() {
-    let stage = Stage::new(SESSION, &[("polygon", "premium"), ("finnhub", "premium"), ("twelve_data", "free")]);
+    let stage =
+        Stage::new(SESSION, &[("polygon", "premium"), ("finnhub", "premium"), ("twelve_data", "free")]);
     let gateway = stage.open().await;
     for turn in 0..10 {
-        let refused = quote(&gateway, &format!("ZZQ{}", ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J"][turn])).await.unwrap_err();
+        let refused =
+            quote(&gateway, &format!("ZZQ{}", ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J"][turn]))
+                .await
+                .unwrap_err();
         assert!(matches!(refused.why, Why::UnknownSymbol), "{:?}", refused.why);
     }
     for upstream in gateway.upstreams() {
@@ -391,7 +412,11 @@ async fn a_hanging_vendor_is_hedged_and_its_late_call_is_on_record() {
     let served = ask(&gateway, question, policy).await.unwrap();
     assert_eq!(served.answer.vendor(), Some(VendorId("finnhub")));
     assert!(stage.clock.now().since(before) < Duration::from_secs(1));
-    assert!(served.answer.decision.attempts.iter().any(|a| a.vendor == VendorId("polygon")), "{:?}", served.answer.decision.attempts);
+    assert!(
+        served.answer.decision.attempts.iter().any(|a| a.vendor == VendorId("polygon")),
+        "{:?}",
+        served.answer.decision.attempts
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -406,14 +431,18 @@ async fn constraints_choose_the_vendor_or_are_refused_with_the_best_attached() {
     let delayed_only = Policy { vendors: vec![VendorId("yahoo")], ..young };
     let refused = ask(&gateway, question(), delayed_only).await.unwrap_err();
     match refused.why {
-        Why::ConstraintUnmet { best: Some(best), .. } => assert_eq!(best.answer.vendor(), Some(VendorId("yahoo"))),
+        Why::ConstraintUnmet { best: Some(best), .. } => {
+            assert_eq!(best.answer.vendor(), Some(VendorId("yahoo")))
+        }
         other => panic!("{other:?}"),
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_raw_series_continues_on_another_vendors_adjusted_one_across_a_split() {
-    let Some(folder) = test_data::find("a_raw_series_continues", "data/replay/equities-daily") else { return };
+    let Some(folder) = test_data::find("a_raw_series_continues", "data/replay/equities-daily") else {
+        return;
+    };
     let market = Arc::new(Market::load(&folder).unwrap());
     // Netflix split 7:1 on 2015-07-15. Yahoo has split-adjusted bars only, Polygon raw ones too.
     let stage = Stage::over(
@@ -430,7 +459,8 @@ async fn a_raw_series_continues_on_another_vendors_adjusted_one_across_a_split()
     assert_eq!(rows(&from_polygon), rows(&from_yahoo));
     assert_eq!(from_polygon.answer.basis.adjustment, Adjustment::Split);
     let raw = daily(&gateway, "NFLX", "2015-06-01", "2015-09-01", Adjustment::Raw);
-    let raw = ask(&gateway, raw, Policy { vendors: vec![VendorId("yahoo")], ..Policy::default() }).await.unwrap();
+    let raw =
+        ask(&gateway, raw, Policy { vendors: vec![VendorId("yahoo")], ..Policy::default() }).await.unwrap();
     let close = |rows: &[(String, String, String)], date: &str| -> f64 {
         rows.iter().find(|(d, ..)| d == date).unwrap().1.parse().unwrap()
     };

@@ -458,7 +458,7 @@ fn fraction(ratio: f64) -> (i64, i64) {
         .find(|(numerator, denominator)| {
             (*numerator as f64 / *denominator as f64 - ratio).abs() <= ratio.abs() * 1e-9
         })
-        .unwrap_or(((ratio * 1e4).round() as i64, 10_000))
+        .unwrap_or(((ratio * 1e8).round() as i64, 100_000_000))
 }
 
 /// A day's chart for its last price: one row, the day so far.
