@@ -4,7 +4,7 @@ use futures_util::FutureExt;
 use http::Method;
 
 use crate::call::Handler;
-use crate::{bars, ops, quotes, vendors_told};
+use crate::{bars, compare, lists, ops, quotes, records, reference, vendors_told};
 
 /// In whose words an address speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,17 @@ macro_rules! routes {
 routes! {
     Native GET "/v1/quotes/latest" => quotes::latest,
     Native GET "/v1/bars" => bars::bars,
+    Native GET "/v1/trades" => lists::trades,
+    Native GET "/v1/news" => lists::news,
+    Native GET "/v1/corporate-actions" => lists::corporate_actions,
+    Native GET "/v1/calendar" => reference::calendar,
+    Native GET "/v1/instruments/search" => reference::search,
+    Native GET "/v1/instruments/resolve" => reference::resolve,
+    Native GET "/v1/compare" => compare::compare,
+    Native GET "/v1/explain/{request_id}" => records::explain,
+    Native GET "/v1/attempts" => records::attempts,
+    Native GET "/v1/failures" => records::failures,
+    Native GET "/v1/events" => records::events,
     Native GET "/v1/vendors" => vendors_told::list,
     Native GET "/v1/sources" => vendors_told::list,
     Native GET "/v1/vendors/{id}" => vendors_told::one,

@@ -189,6 +189,17 @@ impl Gateway {
         }
     }
 
+    /// The record of a request as memory has it: under the id of the flight that brought the answer, which
+    /// for a hit is another one.
+    pub fn recalled(&self, id: &RequestId) -> Option<Arc<Decision>> {
+        self.recall.find(id)
+    }
+
+    /// The newest exchanges with vendors and the requests they were made for, background work included.
+    pub fn attempts(&self) -> Vec<(RequestId, crate::answer::Attempt)> {
+        self.recall.attempts()
+    }
+
     /// Remembers how a request was answered, under its own id: a hit shares the record of the flight that
     /// brought the answer.
     pub fn remember(&self, id: RequestId, decision: &Arc<Decision>) {
@@ -447,6 +458,7 @@ impl Gateway {
                 Err(_) => None,
             };
             let decision = trail.decision(opinion.as_ref().map(|_| other.as_str().into()));
+            gateway.recall.attempted(&decision);
             gateway.recall.keep(request.id, Arc::clone(&decision));
             gateway.scribe.decision(decision);
             if let Some(opinion) = opinion {

@@ -131,6 +131,7 @@ impl Gateway {
             Ok((mut answer, cache)) => {
                 let by = answer.vendor().map_or("store", |vendor| vendor.as_str());
                 answer.decision = trail.decision(Some(by.into()));
+                self.recall.attempted(&answer.decision);
                 answer.quota = trail.quota();
                 let answer = Arc::new(answer);
                 self.cache.insert(key, Arc::clone(&answer));
@@ -140,6 +141,8 @@ impl Gateway {
             }
             Err(why) => {
                 let decision = trail.decision(None);
+                self.recall.attempted(&decision);
+                self.recall.keep(decision.id.clone(), Arc::clone(&decision));
                 self.scribe.decision(Arc::clone(&decision));
                 if matches!(why, Why::UnknownSymbol) {
                     self.cache.insert_unknown(key, self.clock.now() + self.settings.cache.negative);

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use telemetry::Event;
 use tokio::sync::broadcast;
 
-use crate::answer::Decision;
+use crate::answer::{Attempt, Decision};
 use crate::request::RequestId;
 
 /// Shards of the record memory: two requests seldom wait for one lock.
@@ -16,11 +16,14 @@ const SHARDS: usize = 16;
 const RECORDS: usize = 4_096;
 /// Events kept.
 const EVENTS: usize = 1_000;
+/// Exchanges with vendors kept.
+const ATTEMPTS: usize = 20_000;
 
 /// Decision records by request id, and the newest events. What falls out is in the store.
 pub struct Recall {
     shards: Vec<Mutex<Shard>>,
     events: Mutex<VecDeque<Event>>,
+    attempts: Mutex<VecDeque<(RequestId, Attempt)>>,
     told: broadcast::Sender<Event>,
 }
 
@@ -35,6 +38,7 @@ impl Default for Recall {
         Recall {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             events: Mutex::default(),
+            attempts: Mutex::default(),
             told: broadcast::Sender::new(EVENTS),
         }
     }
@@ -78,6 +82,22 @@ impl Recall {
     /// Every event from now on, for whoever logs or shows them.
     pub fn listen(&self) -> broadcast::Receiver<Event> {
         self.told.subscribe()
+    }
+
+    /// Keeps every exchange of a request, whoever asked: a caller, a refresh behind, a second opinion.
+    pub fn attempted(&self, decision: &Decision) {
+        if decision.attempts.is_empty() {
+            return;
+        }
+        let mut attempts = self.attempts.lock();
+        attempts.extend(decision.attempts.iter().map(|attempt| (decision.id.clone(), attempt.clone())));
+        let surplus = attempts.len().saturating_sub(ATTEMPTS);
+        attempts.drain(..surplus);
+    }
+
+    /// The newest exchanges with vendors, in the order in which their requests ended.
+    pub fn attempts(&self) -> Vec<(RequestId, Attempt)> {
+        self.attempts.lock().iter().cloned().collect()
     }
 
     /// The newest events, oldest first.
