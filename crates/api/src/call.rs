@@ -15,7 +15,7 @@ use crate::words::Words;
 #[derive(Clone, Debug)]
 pub struct About {
     /// Version of the program.
-    pub version: String,
+    pub version: &'static str,
     /// Whether everything here is simulated: said in every answer and on every page.
     pub simulated: bool,
 }

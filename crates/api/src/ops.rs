@@ -13,7 +13,7 @@ pub struct Alive {
     /// `ok`, or `unavailable` where nothing can be served.
     pub status: &'static str,
     /// Version of the program.
-    pub version: String,
+    pub version: &'static str,
     /// Whether everything here is simulated.
     pub simulated: bool,
     /// Time since the start, in milliseconds.
@@ -28,7 +28,7 @@ fn alive(call: &Call) -> Alive {
     let ready = ready_vendors(&call.gateway);
     Alive {
         status: if ready > 0 { "ok" } else { "unavailable" },
-        version: call.about.version.clone(),
+        version: call.about.version,
         simulated: call.about.simulated,
         uptime_ms: crate::meta::millis(call.gateway.now().since(call.gateway.started_at())),
         vendors_ready: ready,
