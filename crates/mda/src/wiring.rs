@@ -182,7 +182,7 @@ pub(crate) async fn serve(
     simulated: bool,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
-    let about = api::About { version: env!("CARGO_PKG_VERSION").to_owned(), simulated };
+    let about = api::About { version: env!("CARGO_PKG_VERSION"), simulated };
     api::serve(listener, api::app(Arc::clone(&gateway), about), stop).await;
     gateway.close().await;
     Ok(())
