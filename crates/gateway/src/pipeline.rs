@@ -193,9 +193,10 @@ impl Gateway {
         let mut wire = upstream.encode(question, self.clock.now()).map_err(AttemptError::Rejected)?;
         let (mut pages, mut page_count, mut formalities) = (None, 0, 0);
         loop {
+            let weight = upstream.settings.codec.weight(&wire);
             let permit = upstream
                 .limiter
-                .take(1, &*self.clock, &*self.store, wait.then_some(terms.deadline), &|e| {
+                .take(weight, &*self.clock, &*self.store, wait.then_some(terms.deadline), &|e| {
                     self.store_failed(&e)
                 })
                 .await
@@ -206,7 +207,8 @@ impl Gateway {
             }
             let exchange = trail.exchange(upstream.vendor(), question.capability().as_str(), sent_at);
             permit.sent();
-            trail.spent(upstream.vendor(), &self.windows_of(upstream), upstream.settings.plan.request_micros);
+            let micros = upstream.settings.plan.request_micros.saturating_mul(u64::from(weight));
+            trail.spent(upstream.vendor(), &self.windows_of(upstream), weight, micros);
             let until = terms.deadline.min(sent_at + upstream.settings.timeout);
             let reply = self.transport.send(upstream.address(), upstream.dress(wire.clone()), until).await;
             let now = self.clock.now();

@@ -66,15 +66,15 @@ impl Trail {
         }
     }
 
-    /// Counts what an exchange used: a request of a window, and its price.
-    pub fn spent(&self, vendor: VendorId, windows: &[&'static str], micros: u64) {
+    /// Counts what an exchange used: its weight in each window, and its price.
+    pub fn spent(&self, vendor: VendorId, windows: &[&'static str], weight: u32, micros: u64) {
         let mut record = self.decision.lock();
         record.decision.cost_micros += micros;
         for window in windows {
             let key = format!("{vendor}.{window}");
             match record.quota.iter_mut().find(|(name, _)| *name == key) {
-                Some((_, count)) => *count += 1,
-                None => record.quota.push((key, 1)),
+                Some((_, count)) => *count += weight,
+                None => record.quota.push((key, weight)),
             }
         }
     }

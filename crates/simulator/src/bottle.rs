@@ -165,7 +165,7 @@ impl Bottle {
         let Some(key) = self.key_of(request) else { return Err(Rejection::Unauthorized) };
         // A vendor's cookie service is another host with limits of its own.
         if !self.plan.limits.is_empty() && !request.path.contains("://") {
-            let weight = question.map_or(1, |question| weight(self.vendor(), question));
+            let weight = self.codec.weight(request);
             let mut arrivals = self.arrivals.lock();
             let of_key = match arrivals.get_mut(key) {
                 Some(of_key) => of_key,
@@ -355,15 +355,6 @@ fn actions_in(
     actions.retain(|action| wanted(&action.kind) && range.contains(noon(action.ex_date)));
     actions.iter_mut().for_each(|action| action.instrument = id.clone());
     actions
-}
-
-/// What a request costs of the plan ("Twelve Data API documentation", section "Credits", read 2026-10: one
-/// credit a symbol).
-fn weight(vendor: VendorId, question: &Question) -> u32 {
-    match vendor.as_str() {
-        "twelve_data" => u32::try_from(question.instruments().len()).unwrap_or(u32::MAX).max(1),
-        _ => 1,
-    }
 }
 
 /// Further places where a vendor reads a key ("Authentication" in each one's documentation, read 2026-10).

@@ -160,6 +160,12 @@ pub trait Codec: Sync {
         false
     }
 
+    /// What a request costs of a plan's limits by the vendor's own counting, in the unit those limits are
+    /// given in: requests, credits, messages. At least 1; an upper bound where only the reply tells.
+    fn weight(&self, _request: &HttpRequest) -> u32 {
+        1
+    }
+
     /// What the headers of a reply say about the quota.
     fn allowance(&self, _response: &HttpResponse) -> Option<Allowance> {
         None

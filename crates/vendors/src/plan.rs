@@ -6,7 +6,7 @@ use domain::{Date, Delivery};
 
 use crate::{Capability, Window};
 
-/// At most `count` requests (or weights) per window.
+/// At most so many requests per window, each counted by its [weight](crate::Codec::weight).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// How many.
@@ -53,7 +53,7 @@ pub struct Plan {
     pub delivery: Delivery,
     /// Oldest history it serves, counted back from today; `None` is all.
     pub history: Option<Duration>,
-    /// Price of one request in millionths of a US dollar.
+    /// Price of one request, or of one unit of its [weight](crate::Codec::weight), in millionths of a US dollar.
     pub request_micros: u64,
     /// Price a month in US dollars.
     pub monthly_usd: u32,

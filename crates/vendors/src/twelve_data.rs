@@ -105,6 +105,10 @@ impl Codec for TwelveData {
         Some(Allowance { per: Per::Sliding(Duration::from_secs(60)), left, resets: None })
     }
 
+    fn weight(&self, request: &HttpRequest) -> u32 {
+        request::credits(request)
+    }
+
     fn decode_response(
         &self,
         ask: &Ask<'_>,

@@ -298,6 +298,25 @@ async fn five_calls_a_minute_are_never_six_in_any_minute_over_a_crash() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_question_that_costs_twenty_credits_takes_twenty_permits() {
+    let credits = vec![Limit { count: 45, per: Per::Sliding(Duration::from_secs(60)) }];
+    let stage = Stage::limited(SESSION, vec![("twelve_data", "grow", Some(credits))]);
+    let gateway = stage.open().await;
+    let at = |text| Instant::parse(text).unwrap();
+    let range = Range::new(at("2025-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"));
+    let mut used = 0;
+    for (name, pause) in [("AAPL", 30), ("MSFT", 5), ("GOOGL", 0)] {
+        let instrument = gateway.directory().resolve(name, None).unwrap();
+        let answer = ask(&gateway, Question::Dividends { instrument, range }, Policy::default()).await;
+        let quota = answer.ok().map(|served| served.answer.quota.clone()).unwrap_or_default();
+        used += quota.iter().map(|(_, count)| count).sum::<u32>();
+        stage.pass(Duration::from_secs(pause)).await;
+    }
+    // Two of them fit into a minute, and the vendor was not tried with the third.
+    assert_eq!((used, stage.asked("twelve_data")), (40, 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn with_a_second_vendor_no_caller_sees_the_firsts_limit() {
     let five = vec![Limit { count: 5, per: Per::Sliding(Duration::from_secs(60)) }];
     let stage =

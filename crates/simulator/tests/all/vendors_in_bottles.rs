@@ -133,10 +133,10 @@ fn an_end_of_day_plan_knows_nothing_of_the_running_session() {
 fn one_request_too_many_is_refused_until_the_window_has_passed() {
     let market = synthetic();
     for codec in written() {
-        let bottle = bottle(codec, limited(3, 60));
         let question = daily(codec, "AAPL", "2026-02-02", "2026-02-07");
         let now = at(NOON);
         let asked = crate::worlds::request(codec, &question, now);
+        let bottle = bottle(codec, limited(3 * codec.weight(&asked), 60));
         let outcome = |now: Instant| {
             let session = vendors::Session::default();
             let asking = vendors::Ask { question: &question, now, session: &session, plan: None };

@@ -17,10 +17,12 @@
 //! | splits | `ratio` is new price over old and rounded; the factors are exact |
 //! | dividends | `declaredDate` may be `0000-00-00` or empty; `amount` may be text |
 //! | ranges | words counted back from today (`1m`), not dates |
+//! | quota | counted in messages: a quote one, a daily bar ten, a day's minutes fifty |
 //! | batch | an unknown symbol is left out |
 //! | errors | plain text under `text/html`; `200` with `[]` is no data |
 
 mod request;
+mod messages;
 mod reply;
 mod bars;
 mod quotes;
@@ -95,6 +97,10 @@ impl Codec for IexCloud {
     /// Minutes are asked for day by day.
     fn longest_range(&self, interval: Interval) -> Option<Duration> {
         interval.is_intraday().then_some(Duration::from_secs(86_400))
+    }
+
+    fn weight(&self, request: &HttpRequest) -> u32 {
+        messages::of(request)
     }
 
     fn decode_response(

@@ -194,6 +194,20 @@ pub(super) fn encode(question: &Question) -> Result<HttpRequest, Rejection> {
     }
 }
 
+/// Credits a request costs: those of its endpoint for each symbol ("Twelve Data API documentation", section
+/// "Credits", read 2026-10).
+pub(super) fn credits(request: &HttpRequest) -> u32 {
+    let symbols =
+        param(request, "symbol").map_or(1, |text| text.split(',').filter(|s| !s.is_empty()).count());
+    let of_one = match request.path.trim_end_matches('/') {
+        // Words, commas and all.
+        "/symbol_search" => return 1,
+        "/splits" | "/dividends" => 20,
+        _ => 1,
+    };
+    u32::try_from(symbols.max(1)).map_or(u32::MAX, |symbols| symbols.saturating_mul(of_one))
+}
+
 /// What a request asks.
 pub(super) fn decode(request: &HttpRequest) -> Result<Question, Rejection> {
     let instrument = || match param(request, "symbol") {

@@ -1,4 +1,4 @@
-//! SRC-4, SRC-7, SRC-8, SRC-9, SRC-13: the quirks of Twelve Data, on examples written from its documentation.
+//! LIM-4, SRC-4, SRC-7, SRC-8, SRC-9, SRC-13: the quirks of Twelve Data, on examples written from its documentation.
 
 use domain::{ActionKind, Bar, Price, Range, Ratio, Session};
 
@@ -263,4 +263,20 @@ fn the_credits_left_of_the_minute_are_read_from_the_headers() {
     assert_eq!(left(" 7 "), Some(7));
     assert_eq!(left("many"), None);
     assert_eq!(TwelveData.allowance(&HttpResponse::json(200, "{}")), None);
+}
+
+#[test]
+fn a_request_costs_a_credit_a_symbol_and_twenty_where_it_asks_for_actions() {
+    for (target, credits) in [
+        ("/quote?symbol=AAPL", 1),
+        ("/quote?symbol=AAPL,MSFT,IBM", 3),
+        ("/time_series?SYMBOL=AAPL,MSFT&interval=1day", 2),
+        ("/splits?symbol=AAPL", 20),
+        ("/dividends?symbol=AAPL", 20),
+        ("/symbol_search?symbol=a,b", 1),
+        ("/stocks?country=United%20States", 1),
+        ("/quote", 1),
+    ] {
+        assert_eq!(TwelveData.weight(&HttpRequest::from_target(target)), credits, "{target}");
+    }
 }
