@@ -41,6 +41,7 @@ pub struct App {
 
 /// The application over a gateway.
 pub fn app(gateway: Arc<Gateway>, about: About) -> App {
+    let pages = crate::docs::pages(about.version);
     let service = Arc::new(Service { gateway, about: Arc::new(about) });
     let mut router = Router::new();
     let mut templates: Vec<&str> = ROUTES.iter().map(|route| route.template).collect();
@@ -51,7 +52,7 @@ pub fn app(gateway: Arc<Gateway>, about: About) -> App {
     }
     let lost = Arc::clone(&service);
     let router = router
-        .merge(crate::docs::pages())
+        .merge(pages)
         .fallback(move |request: Request| {
             let service = Arc::clone(&lost);
             async move {

@@ -1,8 +1,241 @@
-//! The description of all addresses, and the page that shows it. Nothing is loaded from a network.
+//! The description of all addresses (OpenAPI 3.1), and the page that shows it. Nothing is loaded from a
+//! network: the page's parts are built in.
 
 use axum::Router;
+use utoipa::OpenApi;
+use utoipa_swagger_ui::SwaggerUi;
 
-/// The pages of the documentation.
-pub fn pages() -> Router {
+use crate::error::ProblemDocument;
+use crate::grade::GradeTold;
+use crate::meta::Facts;
+
+/// Every address, as OpenAPI.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Market Data Agent",
+        description = "One address for every market-data vendor. Policy words stand in the query or in `MDA-*` headers: vendor, vendors, failover, strategy, min_grade, max_age, max_cost, deadline, stale, asof, priority, format, ts, num, explain."
+    ),
+    components(schemas(Facts, GradeTold, ProblemDocument)),
+    paths(
+        paths::quotes,
+        paths::bars,
+        paths::trades,
+        paths::news,
+        paths::corporate_actions,
+        paths::calendar,
+        paths::search,
+        paths::resolve,
+        paths::compare,
+        paths::explain,
+        paths::attempts,
+        paths::failures,
+        paths::events,
+        paths::vendors,
+        paths::sources,
+        paths::vendor,
+        paths::drain,
+        paths::undrain,
+        paths::healthz,
+        paths::readyz,
+        paths::livez,
+        paths::root,
+        paths::health,
+        paths::old_sources,
+        paths::sources_status,
+        paths::price,
+        paths::historical,
+        paths::validate,
+        paths::symbols,
+        paths::api_health,
+        paths::api_sources,
+        paths::api_sources_status,
+        paths::api_price,
+        paths::api_historical,
+        paths::api_validate,
+        paths::api_symbols,
+    )
+)]
+struct Description;
+
+mod paths {
+    //! One function per address: its annotations are the description. None is ever called.
+    #![allow(dead_code, missing_docs)]
+
+    use crate::compare::CompareAnswer;
+    use crate::error::ProblemDocument;
+    use crate::ops::Alive;
+    use crate::records::{AttemptList, EventList, ExplainAnswer, FailureList};
+    use crate::reference::{CalendarAnswer, ResolveAnswer, SearchAnswer};
+    use crate::vendors_told::{OneVendor, VendorList};
+
+    macro_rules! described {
+        ($($name:ident $method:ident $path:literal $tag:literal $summary:literal $body:ty { $($kind:ident $param:literal $of:ty, $what:literal;)* })*) => {$(
+            #[utoipa::path(
+                $method,
+                path = $path,
+                tag = $tag,
+                summary = $summary,
+                params($(($param = $of, $kind, description = $what),)*),
+                responses(
+                    (status = 200, description = "The answer", body = $body),
+                    (status = "default", description = "Why there is none", body = ProblemDocument, content_type = "application/problem+json"),
+                )
+            )]
+            fn $name() {}
+        )*};
+    }
+
+    described! {
+        quotes get "/v1/quotes/latest" "data" "Last trade and best bid and ask" Value {
+            Query "symbols" String, "Symbols, separated by commas";
+            Query "vendor" Option<String>, "Pins one vendor";
+            Query "min_grade" Option<String>, "Worst acceptable letter";
+            Query "max_age" Option<String>, "Greatest acceptable age, with unit: 5s";
+        }
+        bars get "/v1/bars" "data" "Open, high, low, close and volume" Value {
+            Query "symbols" String, "Symbols, separated by commas";
+            Query "interval" Option<String>, "1s 1m 5m 15m 30m 1h 4h 1d 1w 1mo";
+            Query "start" Option<String>, "RFC 3339 or a date; included";
+            Query "end" Option<String>, "RFC 3339 or a date; not included";
+            Query "adjustment" Option<String>, "raw, split, dividend, all";
+            Query "session" Option<String>, "regular, extended";
+            Query "anchor" Option<String>, "open, close";
+            Query "limit" Option<u64>, "Rows of a page";
+            Query "page_token" Option<String>, "The former page's next_page_token";
+        }
+        trades get "/v1/trades" "data" "Executions" Value {
+            Query "symbols" String, "Symbols, separated by commas";
+            Query "start" Option<String>, "RFC 3339 or a date; included";
+            Query "end" Option<String>, "RFC 3339 or a date; not included";
+            Query "limit" Option<u64>, "Rows at most";
+        }
+        news get "/v1/news" "data" "News" Value {
+            Query "symbols" String, "Symbols, separated by commas";
+            Query "start" Option<String>, "RFC 3339 or a date; included";
+            Query "end" Option<String>, "RFC 3339 or a date; not included";
+            Query "limit" Option<u64>, "Rows at most";
+        }
+        corporate_actions get "/v1/corporate-actions" "data" "Splits and dividends" Value {
+            Query "symbols" String, "Symbols, separated by commas";
+            Query "start" Option<String>, "RFC 3339 or a date; included";
+            Query "end" Option<String>, "RFC 3339 or a date; not included";
+            Query "types" Option<String>, "split, dividend";
+        }
+        calendar get "/v1/calendar" "reference" "Sessions and market status of a venue" CalendarAnswer {
+            Query "mic" String, "Market identifier code";
+            Query "start" Option<String>, "Date, included";
+            Query "end" Option<String>, "Date, not included";
+        }
+        search get "/v1/instruments/search" "reference" "Instruments by words" SearchAnswer {
+            Query "q" String, "Words";
+            Query "type" Option<String>, "Kind of instrument";
+            Query "limit" Option<u64>, "Instruments at most";
+        }
+        resolve get "/v1/instruments/resolve" "reference" "What names mean, or meant on a date" ResolveAnswer {
+            Query "symbols" String, "Symbols, separated by commas";
+            Query "asof" Option<String>, "RFC 3339 or a date";
+        }
+        compare get "/v1/compare" "judgment" "Every vendor's own value, side by side" CompareAnswer {
+            Query "symbol" String, "One symbol";
+        }
+        explain get "/v1/explain/{request_id}" "judgment" "How a request was answered" ExplainAnswer {
+            Path "request_id" String, "Id of the request";
+        }
+        attempts get "/v1/attempts" "operations" "The newest exchanges with vendors" AttemptList {
+            Query "since" Option<String>, "RFC 3339";
+            Query "vendor" Option<String>, "Of one vendor";
+            Query "limit" Option<u64>, "Rows at most";
+        }
+        failures get "/v1/failures" "operations" "The newest failed requests" FailureList {
+            Query "category" Option<String>, "caller, vendor, ourselves";
+            Query "severity" Option<String>, "low, medium, high, critical";
+            Query "limit" Option<u64>, "Rows at most";
+        }
+        events get "/v1/events" "operations" "The newest events" EventList {
+            Query "since" Option<String>, "RFC 3339";
+            Query "vendor" Option<String>, "Of one vendor";
+            Query "limit" Option<u64>, "Rows at most";
+        }
+        vendors get "/v1/vendors" "operations" "Every vendor with quota, breaker and health" VendorList {}
+        sources get "/v1/sources" "operations" "Every vendor, by another name" VendorList {}
+        vendor get "/v1/vendors/{id}" "operations" "One vendor" OneVendor { Path "id" String, "Id or alias"; }
+        drain post "/v1/vendors/{id}/drain" "operations" "Takes a vendor out" OneVendor { Path "id" String, "Id or alias"; }
+        undrain post "/v1/vendors/{id}/undrain" "operations" "Puts a vendor back" OneVendor { Path "id" String, "Id or alias"; }
+        healthz get "/healthz" "operations" "How the process fares" Alive {}
+        readyz get "/readyz" "operations" "Whether anything can be served" Alive {}
+        livez get "/livez" "operations" "Whether the process runs" Value {}
+        root get "/" "compatibility" "What this is" Value {}
+        health get "/health" "compatibility" "Health of all vendors" Value {}
+        old_sources get "/sources" "compatibility" "All vendors" Value {}
+        sources_status get "/sources/status" "compatibility" "All vendors" Value {}
+        price get "/price/{symbol}" "compatibility" "A price with its quality" Value { Path "symbol" String, "Symbol"; }
+        historical get "/historical/{symbol}" "compatibility" "Bars between two dates, both included" Value {
+            Path "symbol" String, "Symbol";
+            Query "start_date" Option<String>, "Date";
+            Query "end_date" Option<String>, "Date";
+            Query "interval" Option<String>, "1d, 1wk, 1mo, …";
+        }
+        validate get "/validate/{symbol}" "compatibility" "Whether a symbol exists, by vendor" Value { Path "symbol" String, "Symbol"; }
+        symbols get "/symbols" "compatibility" "Known symbols" Value { Query "limit" Option<u64>, "Symbols at most"; }
+        api_health get "/api/v1/health" "compatibility" "Health of all vendors" Value {}
+        api_sources get "/api/v1/sources" "compatibility" "All vendors" Value {}
+        api_sources_status get "/api/v1/sources/status" "compatibility" "All vendors" Value {}
+        api_price get "/api/v1/price/{symbol}" "compatibility" "A price with its quality" Value { Path "symbol" String, "Symbol"; }
+        api_historical get "/api/v1/historical/{symbol}" "compatibility" "Bars between two dates, both included" Value {
+            Path "symbol" String, "Symbol";
+            Query "start_date" Option<String>, "Date";
+            Query "end_date" Option<String>, "Date";
+            Query "interval" Option<String>, "1d, 1wk, 1mo, …";
+        }
+        api_validate get "/api/v1/validate/{symbol}" "compatibility" "Whether a symbol exists, by vendor" Value { Path "symbol" String, "Symbol"; }
+        api_symbols get "/api/v1/symbols" "compatibility" "Known symbols" Value { Query "limit" Option<u64>, "Symbols at most"; }
+    }
+}
+
+/// The description of all addresses, of a version of the program.
+pub fn description(version: &str) -> utoipa::openapi::OpenApi {
+    let mut description = Description::openapi();
+    description.info.version = version.to_owned();
+    description
+}
+
+/// The pages of the documentation: `/openapi.json`, `/docs` and, for whoever looks there, `/redoc`.
+pub fn pages(version: &str) -> Router {
+    let redirect = axum::routing::get(|| async { axum::response::Redirect::to("/docs/") });
     Router::new()
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", description(version)))
+        .route("/redoc", redirect)
+}
+
+#[cfg(test)]
+mod tests {
+    // API-1, API-6.
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::routes::ROUTES;
+
+    #[test]
+    fn every_route_is_described_and_nothing_else() {
+        let json = serde_json::to_value(description("1.0.0")).unwrap();
+        assert!(json["openapi"].as_str().unwrap().starts_with("3.1"));
+        let mut described = BTreeSet::new();
+        for (path, methods) in json["paths"].as_object().unwrap() {
+            for method in methods.as_object().unwrap().keys() {
+                described.insert(format!("{} {path}", method.to_uppercase()));
+            }
+        }
+        let routed: BTreeSet<String> =
+            ROUTES.iter().map(|route| format!("{} {}", route.method, route.template)).collect();
+        assert_eq!(described, routed);
+    }
+
+    #[test]
+    fn no_route_stands_twice_in_the_list() {
+        let all: Vec<(String, &str)> =
+            ROUTES.iter().map(|route| (route.method.to_string(), route.template)).collect();
+        let unique: BTreeSet<_> = all.iter().collect();
+        assert_eq!(unique.len(), all.len());
+    }
 }

@@ -294,6 +294,7 @@ fn code_of(why: &Why, decision: &Decision) -> (Code, String) {
             with_hints("every vendor that offers this has spent its quota".to_owned()),
         ),
         Why::NoHealthyVendor { .. } => (Code::NoHealthyVendor, with_hints(why.to_string())),
+        Why::BadUpstream if only_silence_came(decision) => (Code::Deadline, Why::Deadline.to_string()),
         Why::BadUpstream => (Code::BadUpstream, with_hints(why.to_string())),
         Why::Deadline => (Code::Deadline, why.to_string()),
         Why::ConstraintUnmet { .. } => (Code::ConstraintUnmet, why.to_string()),
@@ -329,6 +330,12 @@ fn only_quota_is_missing(decision: &Decision) -> bool {
         }
     }
     quota && decision.attempts.is_empty()
+}
+
+/// Every vendor that was asked kept silent until its time was over.
+fn only_silence_came(decision: &Decision) -> bool {
+    !decision.attempts.is_empty()
+        && decision.attempts.iter().all(|attempt| attempt.outcome == gateway::Outcome::TimedOut)
 }
 
 fn earliest(attempts: &[Attempt]) -> Option<Instant> {

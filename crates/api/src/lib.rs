@@ -21,6 +21,9 @@ pub mod compare;
 pub mod records;
 pub mod vendors_told;
 pub mod ops;
+pub mod compat;
+pub mod insights;
+pub mod landing;
 pub mod docs;
 
 pub use app::{App, app};

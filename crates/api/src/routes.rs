@@ -4,7 +4,7 @@ use futures_util::FutureExt;
 use http::Method;
 
 use crate::call::Handler;
-use crate::{bars, compare, lists, ops, quotes, records, reference, vendors_told};
+use crate::{bars, compare, compat, lists, ops, quotes, records, reference, vendors_told};
 
 /// In whose words an address speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +16,11 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The dialect of a path nobody knows: ours below `/v1`, else that of the older systems.
+    /// The dialect of a template, or of a path nobody knows: ours, but below `/api/v1`.
     pub fn of(path: &str) -> Dialect {
         match ROUTES.iter().find(|route| route.template == path) {
             Some(route) => route.dialect,
+            None if path.starts_with("/api/v1/") => Dialect::Compatible,
             None => Dialect::Native,
         }
     }
@@ -73,4 +74,19 @@ routes! {
     Native GET "/healthz" => ops::health,
     Native GET "/readyz" => ops::ready,
     Native GET "/livez" => ops::live,
+    Compatible GET "/" => compat::root,
+    Compatible GET "/health" => compat::health,
+    Compatible GET "/sources" => compat::sources,
+    Compatible GET "/sources/status" => compat::sources,
+    Compatible GET "/price/{symbol}" => compat::price,
+    Compatible GET "/historical/{symbol}" => compat::historical,
+    Compatible GET "/validate/{symbol}" => compat::validate,
+    Compatible GET "/symbols" => compat::symbols,
+    Compatible GET "/api/v1/health" => compat::health,
+    Compatible GET "/api/v1/sources" => compat::sources,
+    Compatible GET "/api/v1/sources/status" => compat::sources,
+    Compatible GET "/api/v1/price/{symbol}" => compat::price,
+    Compatible GET "/api/v1/historical/{symbol}" => compat::historical,
+    Compatible GET "/api/v1/validate/{symbol}" => compat::validate,
+    Compatible GET "/api/v1/symbols" => compat::symbols,
 }

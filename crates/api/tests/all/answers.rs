@@ -10,14 +10,14 @@ use crate::stage::Stage;
 
 #[tokio::test(start_paused = true)]
 async fn a_quote_says_who_gave_it_how_good_it_is_and_what_it_cost() {
-    let stage = Stage::new(&[("finnhub", "premium")]).await;
+    let stage = Stage::new(&[("twelve_data", "default")]).await;
     let answer = stage.ask("GET", "/v1/quotes/latest?symbols=aapl", &[("x-request-id", "q-1")]).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_json_snapshot!(answer.json());
     assert_eq!(answer.header("x-request-id"), "q-1");
-    assert_eq!(answer.header("mda-vendor"), "finnhub");
+    assert_eq!(answer.header("mda-vendor"), "twelve_data");
     assert_eq!(answer.header("mda-simulated"), "true");
-    assert_eq!(answer.header("mda-attempts"), "finnhub:answered");
+    assert_eq!(answer.header("mda-attempts"), "twelve_data:answered");
     assert_eq!(answer.header("cache-status"), "mda; fwd=uri-miss; stored");
     assert_eq!(answer.header("content-type"), "application/json");
     assert!(answer.header("server-timing").starts_with("total;dur="));
@@ -29,7 +29,7 @@ async fn a_quote_says_who_gave_it_how_good_it_is_and_what_it_cost() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hit_costs_nothing_ages_and_names_the_request_that_brought_it() {
-    let stage = Stage::new(&[("finnhub", "premium")]).await;
+    let stage = Stage::new(&[("twelve_data", "default")]).await;
     stage.ask("GET", "/v1/quotes/latest?symbols=AAPL", &[("x-request-id", "first")]).await;
     stage.pass(Duration::from_secs(2)).await;
     let hit = stage.ask("GET", "/v1/quotes/latest?symbols=AAPL", &[("x-request-id", "second")]).await;
@@ -40,12 +40,12 @@ async fn a_hit_costs_nothing_ages_and_names_the_request_that_brought_it() {
     assert!(meta["freshness"]["age_ms"].as_u64().unwrap() >= 2_000);
     assert_eq!(hit.header("age"), "2");
     assert!(hit.header("cache-status").starts_with("mda; hit; ttl="));
-    assert_eq!(stage.asked("finnhub"), 1);
+    assert_eq!(stage.asked("twelve_data"), 1);
     for (id, brought_by) in [("first", "first"), ("second", "first")] {
         let explained = stage.get(&format!("/v1/explain/{id}")).await.json();
         assert_eq!(explained["data"]["request_id"], id);
         assert_eq!(explained["data"]["brought_by"], brought_by);
-        assert_eq!(explained["data"]["answered_by"], "finnhub");
+        assert_eq!(explained["data"]["answered_by"], "twelve_data");
     }
     let attempts = stage.get("/v1/attempts").await.json();
     assert_eq!(attempts["meta"]["count"], 1);
@@ -207,8 +207,7 @@ async fn splits_and_dividends_stand_in_one_list() {
 async fn a_trace_goes_on_and_a_broken_one_does_not() {
     let stage = Stage::new(&[]).await;
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let answer =
-        stage.ask("GET", "/livez", &[("traceparent", trace), ("x-request-id", "bad id!")]).await;
+    let answer = stage.ask("GET", "/livez", &[("traceparent", trace), ("x-request-id", "bad id!")]).await;
     let own = answer.header("traceparent");
     assert!(own.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && own.ends_with("-01"));
     assert!(!own.contains("b7ad6b7169203331"));

@@ -1,6 +1,8 @@
 //! The application in process, over the real pipeline, simulated vendors, a virtual clock and a store in
 //! memory.
+#![allow(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
 mod stage;
 mod answers;
+mod compatibility;
 mod refusals;

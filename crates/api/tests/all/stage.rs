@@ -24,8 +24,6 @@ pub const SESSION: &str = "2026-11-18T15:30:00Z";
 /// A world with the application in it.
 pub struct Stage {
     pub app: App,
-    pub gateway: Arc<Gateway>,
-    pub store: Arc<MemoryStore>,
     world: Arc<World>,
     clock: Arc<VirtualClock>,
 }
@@ -112,13 +110,13 @@ impl Stage {
         let seams = Seams {
             clock: clock.clone() as Arc<dyn Clock>,
             transport: Arc::new(SimulatedTransport::new(world.clone())),
-            store: store.clone() as Arc<dyn Store>,
+            store: store as Arc<dyn Store>,
             entropy: Arc::new(SeededEntropy::new(11)) as Arc<dyn Entropy>,
         };
         let calendars = Arc::new(Calendars::built_in());
         let gateway = Gateway::open(seams, settings, calendars, Directory::built_in()).await.unwrap();
-        let app = api::app(Arc::clone(&gateway), About { version: "1.2.3", simulated: true });
-        Stage { app, gateway, store, world, clock }
+        let app = api::app(gateway, About { version: "1.2.3", simulated: true });
+        Stage { app, world, clock }
     }
 
     /// Asks with headers.
