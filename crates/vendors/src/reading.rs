@@ -24,12 +24,9 @@ pub fn read(codec: &dyn Codec, endpoint: &str, response: &HttpResponse) -> Resul
 ///
 /// # Errors
 /// The [`Rejection`] the payload amounts to; [`Rejection::Unsupported`] for a payload of a kind we have no
-/// word for, streams among them.
+/// word for, frames of a stream among them.
 pub fn decode(codec: &dyn Codec, endpoint: &str, response: &HttpResponse) -> Result<Decoded, Rejection> {
     let endpoint = endpoint.trim();
-    if endpoint.starts_with("wss://") || endpoint.starts_with("ws://") {
-        return Err(Rejection::Unsupported);
-    }
     let sent = request_of(codec, endpoint);
     let session = Session::default();
     let ask = |question| codec.decode_response(&ask_about(question, &session), &sent, response);
@@ -154,6 +151,11 @@ mod tests {
         assert_eq!(
             read(&crate::finnhub::Finnhub, "wss://ws.finnhub.io", &response),
             Err(Rejection::Unsupported)
+        );
+        let refused = HttpResponse::json(200, r#"{"msg":"Subscribing to too many symbols","type":"error"}"#);
+        assert_eq!(
+            read(&crate::finnhub::Finnhub, "wss://ws.finnhub.io", &refused),
+            Err(Rejection::rate_limited())
         );
     }
 }

@@ -13,7 +13,8 @@ use crate::{HttpRequest, HttpResponse, Rejection, Window};
 
 #[derive(Deserialize)]
 struct Failure<'a> {
-    #[serde(borrow)]
+    /// REST says `{"error": text}`, the stream `{"type": "error", "msg": text}`.
+    #[serde(borrow, alias = "msg")]
     error: Cow<'a, str>,
 }
 
@@ -34,6 +35,9 @@ pub(super) fn check(body: &[u8]) -> Result<(), Rejection> {
     let Some(text) = text_of(body) else { return Ok(()) };
     Err(if text.contains("API limit") {
         Rejection::RateLimited { retry_after: None, window: Some(Window::Minute) }
+    } else if text.contains("too many symbols") {
+        // The stream's cap on subscriptions.
+        Rejection::rate_limited()
     } else if text.contains("API key") {
         Rejection::Unauthorized
     } else if text.contains("access to this resource") {

@@ -39,8 +39,10 @@ const BESIDE_THE_ROWS: &[(&str, &str, &str, &str)] = &[
 
 /// Entries that are no reply of the vendor to one request.
 fn is_no_reply(entry: &Entry) -> bool {
-    // Frames of a stream are read once streams are; a derived table never crossed a wire.
-    entry.endpoint.starts_with("wss://") || entry.endpoint.starts_with("table derived from")
+    // Frames of a stream are read once streams are, their refusals already; a derived table never crossed
+    // a wire.
+    (entry.endpoint.starts_with("wss://") && !entry.is_error)
+        || entry.endpoint.starts_with("table derived from")
 }
 
 fn has_question(codec: &dyn Codec, entry: &Entry) -> bool {
