@@ -97,7 +97,7 @@ pub fn remember_all(call: &Call, parts: &[Part]) {
         question: parts.iter().map(|part| part.key.as_str()).collect::<Vec<_>>().join(", "),
         policy: decisions.first().map(|(_, s)| s.answer.decision.policy.clone()).unwrap_or_default(),
         candidates: Vec::new(),
-        attempts: decisions.iter().flat_map(|(_, s)| s.answer.decision.attempts.clone()).collect(),
+        attempts: decisions.iter().flat_map(|(_, s)| s.attempts().to_vec()).collect(),
         answered_by: None,
         notes: (0..parts.len())
             .map(|index| {

@@ -270,7 +270,7 @@ fn voice(vendor: VendorId, said: &Said, middle: Option<Decimal>) -> Voice {
                     Some((share * 1e8).round() / 1e4)
                 }),
                 cache: Some(served.cache.as_str()),
-                ..silent("answered", None, attempts_made(&served.answer.decision.attempts))
+                ..silent("answered", None, attempts_made(served.attempts()))
             }
         }
     }
@@ -279,7 +279,7 @@ fn voice(vendor: VendorId, said: &Said, middle: Option<Decimal>) -> Voice {
 /// The record of the comparison: that of each vendor's own question.
 fn remember(call: &Call, instrument: &InstrumentId, vendors: &[VendorId], said: &[Said]) {
     let attempts = said.iter().flat_map(|said| match said {
-        Said::Answered(served) => served.answer.decision.attempts.clone(),
+        Said::Answered(served) => served.attempts().to_vec(),
         Said::Refused(refusal) => refusal.problem.attempts.clone(),
         Said::NotAsked(_) => Vec::new(),
     });

@@ -338,7 +338,7 @@ fn mirror(call: &Call, parts: &[Part], shape: &Shape<'_>, warnings: &[WarningTol
     reply.push(HeaderName::from_static("mda-grade"), worst.as_str());
     let attempts: Vec<String> = told
         .iter()
-        .flat_map(|served| &served.answer.decision.attempts)
+        .flat_map(|served| served.attempts())
         .take(32)
         .map(|attempt| format!("{}:{}", attempt.vendor, attempt.outcome.as_str()))
         .collect();

@@ -259,7 +259,7 @@ impl Facts {
                 _ => answer.vendors.iter().map(|vendor| vendor.as_str()).collect(),
             },
             simulated: answer.simulated || everything_simulated,
-            attempts: attempts_made(&answer.decision.attempts),
+            attempts: attempts_made(served.attempts()),
             grade: moment.grade,
             basis: BasisTold::of(&answer.basis),
             freshness: freshness(answer, served.cache == CacheState::Stale, moment.age_ms),

@@ -336,6 +336,15 @@ pub struct Served {
 }
 
 impl Served {
+    /// The exchanges made for this very request: none where the answer was already there. The record of
+    /// the flight that brought it has its own.
+    pub fn attempts(&self) -> &[Attempt] {
+        match self.cache {
+            CacheState::Miss | CacheState::Stored => &self.answer.decision.attempts,
+            CacheState::Hit | CacheState::Stale | CacheState::Coalesced => &[],
+        }
+    }
+
     /// Age of the newest datum; `None` if nobody says when it happened.
     pub fn age(&self) -> Option<Duration> {
         self.answer.event_time.map(|at| self.now.since(at))
