@@ -9,14 +9,17 @@ use axum::extract::{RawPathParams, Request};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Either, Ready, ready};
 use gateway::{Failure, Gateway, RequestId};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use tower::ServiceExt;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
 use crate::call::{About, Call, Reply, header_value};
 use crate::error::{Code, Problem};
+use crate::hot::Hot;
 use crate::routes::{Dialect, ROUTES, Route};
 
 /// Bodies up to this size are not compressed.
@@ -37,6 +40,7 @@ pub struct Service {
 pub struct App {
     pub(crate) service: Arc<Service>,
     pub(crate) router: Router,
+    pub(crate) hot: Arc<Hot>,
 }
 
 /// The application over a gateway.
@@ -62,13 +66,18 @@ pub fn app(gateway: Arc<Gateway>, about: About) -> App {
             }
         })
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(SMALL)));
-    App { service, router }
+    App { service, router, hot: Arc::default() }
 }
 
 impl App {
     /// The gateway behind it.
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.service.gateway
+    }
+
+    /// The reply, where memory holds all of it; `None` sends the request to the [`router`](App::router).
+    pub fn remembered<B>(&self, request: &http::Request<B>) -> Option<Response> {
+        self.hot.answer(&self.service, request)
     }
 
     /// The router, for whoever serves it by other means.
@@ -190,8 +199,6 @@ impl Service {
         received_at: domain::Instant,
         asked: &HeaderMap,
     ) -> Response {
-        let micros = u64::try_from(self.gateway.now().since(received_at).as_micros()).unwrap_or(u64::MAX);
-        let own = micros.saturating_sub(reply.vendor_micros);
         let mut response = Response::new(Body::from(reply.body));
         *response.status_mut() = reply.status;
         let headers = response.headers_mut();
@@ -199,16 +206,30 @@ impl Service {
         for (name, value) in reply.headers {
             headers.append(name, value);
         }
+        if reply.status == StatusCode::OK && !headers.contains_key(header::CACHE_CONTROL) {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        self.sign(headers, id, received_at, reply.vendor_micros, asked);
+        response
+    }
+
+    /// The headers that say which request this was and what time it took, the last thing before it goes.
+    pub(crate) fn sign(
+        &self,
+        headers: &mut HeaderMap,
+        id: &RequestId,
+        received_at: domain::Instant,
+        vendor_micros: u64,
+        asked: &HeaderMap,
+    ) {
+        let micros = u64::try_from(self.gateway.now().since(received_at).as_micros()).unwrap_or(u64::MAX);
+        let own = micros.saturating_sub(vendor_micros);
         headers.insert("x-request-id", header_value(&id.0));
         headers.insert("mda-overhead-us", HeaderValue::from(own));
         headers.insert("server-timing", header_value(&server_timing(micros, own)));
         if let Some(trace) = asked.get("traceparent").and_then(|trace| self.continue_trace(trace)) {
             headers.insert("traceparent", trace);
         }
-        if reply.status == StatusCode::OK && !headers.contains_key(header::CACHE_CONTROL) {
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        }
-        response
     }
 
     /// The caller's own id if it is sane, else a new one.
@@ -253,10 +274,15 @@ pub(crate) fn is_sane(id: &str) -> bool {
 impl hyper::service::Service<http::Request<hyper::body::Incoming>> for App {
     type Response = Response;
     type Error = std::convert::Infallible;
-    type Future = futures_util::future::BoxFuture<'static, Result<Response, std::convert::Infallible>>;
+    type Future = Either<
+        Ready<Result<Response, std::convert::Infallible>>,
+        BoxFuture<'static, Result<Response, std::convert::Infallible>>,
+    >;
 
     fn call(&self, request: http::Request<hyper::body::Incoming>) -> Self::Future {
-        use tower::ServiceExt;
-        self.router.clone().oneshot(request.map(Body::new)).boxed()
+        match self.remembered(&request) {
+            Some(response) => Either::Left(ready(Ok(response))),
+            None => Either::Right(self.router.clone().oneshot(request.map(Body::new)).boxed()),
+        }
     }
 }

@@ -100,7 +100,7 @@ pub fn reply(call: &Call, form: &Form, mut parts: Vec<Part>, shape: &Shape<'_>) 
             let only = [Part { key: part.key.clone(), outcome: Ok(best) }];
             let id = call.id.to_string();
             refusal.problem.attached.best =
-                Some(meta::raw(json(call, &Form::default(), &only, shape, &id).0));
+                Some(meta::raw(json(call, &Form::default(), &only, shape, &id, &now_of(call)).0));
         }
     }
     if parts.iter().all(|part| part.outcome.is_err()) {
@@ -108,7 +108,7 @@ pub fn reply(call: &Call, form: &Form, mut parts: Vec<Part>, shape: &Shape<'_>) 
     }
     let id = call.id.to_string();
     let (body, warnings) = match form.format {
-        Format::Json => json(call, form, &parts, shape, &id),
+        Format::Json => json(call, form, &parts, shape, &id, &now_of(call)),
         Format::Ndjson | Format::Csv => lines(form, &parts, shape),
     };
     let mut reply = Reply {
@@ -157,13 +157,20 @@ fn worst(call: &Call, parts: Vec<Part>) -> Problem {
     problem
 }
 
-/// Writes the envelope; returns its warnings too.
-fn json(
+/// The moment of serving, as it is.
+fn now_of(call: &Call) -> impl Fn(&Served) -> Moment {
+    |served| Moment::of(&call.gateway, served)
+}
+
+/// Writes the envelope; returns its warnings too. What depends on the moment of serving comes from
+/// `moment`, and from `id`.
+pub(crate) fn json(
     call: &Call,
     form: &Form,
     parts: &[Part],
     shape: &Shape<'_>,
     id: &str,
+    moment: &dyn Fn(&Served) -> Moment,
 ) -> (Vec<u8>, Vec<WarningTold>) {
     let mut out = Vec::with_capacity(2_048);
     out.extend_from_slice(b"{\"data\":{");
@@ -178,7 +185,7 @@ fn json(
         write_rows(&mut out, &(shape.rows)(index, served), shape, form);
     }
     out.extend_from_slice(b"},\"meta\":");
-    let warnings = write_meta(&mut out, call, form, parts, shape, id);
+    let warnings = write_meta(&mut out, call, form, parts, shape, id, moment);
     out.extend_from_slice(b",\"warnings\":");
     serde_json::to_writer(&mut out, &warnings).expect("writing to memory does not fail");
     out.extend_from_slice(b",\"next_page_token\":");
@@ -215,10 +222,10 @@ fn write_meta(
     parts: &[Part],
     shape: &Shape<'_>,
     id: &str,
+    moment: &dyn Fn(&Served) -> Moment,
 ) -> Vec<WarningTold> {
     let facts_of = |served: &Served, id: &str| {
-        let moment = Moment::of(&call.gateway, served);
-        let mut facts = Facts::of(served, id, call.about.simulated, moment);
+        let mut facts = Facts::of(served, id, call.about.simulated, moment(served));
         facts.basis.anchor = shape.anchor.as_str();
         facts.explain = form.explain.then(|| Explanation::of(&served.answer.decision, id));
         facts
@@ -325,7 +332,13 @@ fn lines(form: &Form, parts: &[Part], shape: &Shape<'_>) -> (Vec<u8>, Vec<Warnin
 }
 
 /// The headers that mirror the envelope.
-fn mirror(call: &Call, parts: &[Part], shape: &Shape<'_>, warnings: &[WarningTold], reply: &mut Reply) {
+pub(crate) fn mirror(
+    call: &Call,
+    parts: &[Part],
+    shape: &Shape<'_>,
+    warnings: &[WarningTold],
+    reply: &mut Reply,
+) {
     let told: Vec<&Served> = parts.iter().filter_map(|part| part.outcome.as_ref().ok()).collect();
     let mut named: Vec<&str> = Vec::new();
     for vendor in told.iter().flat_map(|served| &served.answer.vendors) {

@@ -3,6 +3,7 @@
 pub mod decoded;
 pub mod app;
 pub mod server;
+mod hot;
 pub mod routes;
 pub mod call;
 pub mod words;

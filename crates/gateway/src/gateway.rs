@@ -350,6 +350,15 @@ impl Gateway {
         request.policy.deadline.unwrap_or(usual)
     }
 
+    /// A fresh answer from memory, graded for this moment; `None` where a vendor or the store would be
+    /// needed. The caller's constraints are not looked at.
+    pub fn fresh(&self, key: &FlightKey) -> Option<Served> {
+        match self.cache.look_up(key, self.clock.now()) {
+            crate::cache::Lookup::Fresh(answer) => Some(self.serve(answer, CacheState::Hit)),
+            crate::cache::Lookup::Stale(_) | crate::cache::Lookup::Missing => None,
+        }
+    }
+
     /// Grades an answer for this moment.
     pub fn serve(&self, answer: Arc<Answer>, cache: CacheState) -> Served {
         let now = self.clock.now();

@@ -6,3 +6,4 @@ mod stage;
 mod answers;
 mod compatibility;
 mod refusals;
+mod short_way;

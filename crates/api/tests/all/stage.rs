@@ -19,42 +19,42 @@ use tower::ServiceExt;
 use vendors::plan::Limit;
 
 /// A Wednesday, an hour into the session of New York.
-pub const SESSION: &str = "2026-11-18T15:30:00Z";
+pub(crate) const SESSION: &str = "2026-11-18T15:30:00Z";
 
 /// A world with the application in it.
-pub struct Stage {
-    pub app: App,
+pub(crate) struct Stage {
+    pub(crate) app: App,
     world: Arc<World>,
     clock: Arc<VirtualClock>,
 }
 
 /// What came back.
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
     /// The body as JSON.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
     /// A header as text; empty if absent.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 }
 
 impl Stage {
     /// Vendors by `(id, plan)`, all others switched off.
-    pub async fn new(vendors: &[(&'static str, &'static str)]) -> Stage {
+    pub(crate) async fn new(vendors: &[(&'static str, &'static str)]) -> Stage {
         Stage::tuned(vendors, |_| {}).await
     }
 
     /// The same, with settings changed.
-    pub async fn tuned(
+    pub(crate) async fn tuned(
         vendors: &[(&'static str, &'static str)],
         tune: impl Fn(&mut UpstreamSettings),
     ) -> Stage {
@@ -120,7 +120,7 @@ impl Stage {
     }
 
     /// Asks with headers.
-    pub async fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request = Request::builder().method(method).uri(target);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -133,37 +133,50 @@ impl Stage {
         Answer { status: parts.status, headers: parts.headers, text }
     }
 
+    /// Asks memory alone, the short way.
+    pub(crate) async fn remembered(&self, target: &str, headers: &[(&str, &str)]) -> Option<Answer> {
+        let mut request = Request::builder().uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.app.remembered(&request.body(()).unwrap())?;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        Some(Answer { status: parts.status, headers: parts.headers, text })
+    }
+
     /// Asks.
-    pub async fn get(&self, target: &str) -> Answer {
+    pub(crate) async fn get(&self, target: &str) -> Answer {
         self.ask("GET", target, &[]).await
     }
 
     /// Lets a vendor fail from now on.
-    pub fn fails(&self, vendor: &'static str, fault: Fault) {
+    pub(crate) fn fails(&self, vendor: &'static str, fault: Fault) {
         let from = self.clock.now();
         let until = from + Duration::from_secs(86_400);
         self.world.faults.begin(Spell { vendor: VendorId(vendor), fault, from, until });
     }
 
     /// Exchanges a vendor has seen.
-    pub fn asked(&self, vendor: &'static str) -> usize {
+    pub(crate) fn asked(&self, vendor: &'static str) -> usize {
         self.world.journal.by_vendor(VendorId(vendor)).len()
     }
 
     /// Lets time pass.
-    pub async fn pass(&self, span: Duration) {
+    pub(crate) async fn pass(&self, span: Duration) {
         self.clock.sleep_until(self.clock.now() + span).await;
     }
 }
 
 /// A plan of a vendor by name.
-pub fn plan_of(id: &str, name: &str) -> vendors::Plan {
+pub(crate) fn plan_of(id: &str, name: &str) -> vendors::Plan {
     let plans = config::plans::of(vendors::find(id).unwrap()).unwrap();
     let name = if name == "default" { &plans.default } else { name };
     plans.find(name).unwrap_or_else(|| panic!("{id} has no plan {name}")).clone()
 }
 
 /// Limits instead of a plan's.
-pub fn limit(count: u32, secs: u64) -> Vec<Limit> {
+pub(crate) fn limit(count: u32, secs: u64) -> Vec<Limit> {
     vec![Limit { count, per: vendors::plan::Per::Sliding(Duration::from_secs(secs)) }]
 }
