@@ -47,6 +47,7 @@ pub struct Health {
     bad: f64,
     forgotten_at: Option<Instant>,
     quality: f64,
+    grades: u32,
     last_success: Option<Instant>,
     last_failure: Option<Instant>,
     last_error: Option<&'static str>,
@@ -70,6 +71,7 @@ impl Health {
             bad: 2.0,
             forgotten_at: None,
             quality: if bid_ask { class + 0.07 } else { class },
+            grades: 1,
             last_success: None,
             last_failure: None,
             last_error: None,
@@ -116,9 +118,11 @@ impl Health {
         *self.outcomes.entry(word).or_default() += 1;
     }
 
-    /// Takes over the score (0 to 100) of one graded answer.
+    /// Takes over the score (0 to 100) of one graded answer: a plain mean of the first ten, the prior being
+    /// one of them, then a moving one.
     pub fn graded(&mut self, score: f64) {
-        self.quality += 0.1 * (score / 100.0 - self.quality);
+        self.grades = (self.grades + 1).min(10);
+        self.quality += (score / 100.0 - self.quality) / f64::from(self.grades);
     }
 
     /// Errors in the last five minutes.
@@ -240,6 +244,17 @@ mod tests {
         assert_eq!(health.reliability(), 0.8);
         assert_eq!(health.error_count(at(50)), 0);
         assert_eq!(health.outcomes()["rate_limited"], 50);
+    }
+
+    #[test]
+    fn the_first_grades_weigh_most() {
+        let mut health = Health::new(Delivery::RealTime, true);
+        health.graded(69.0);
+        assert!((health.quality() - 0.82).abs() < 1e-9);
+        for _ in 0..100 {
+            health.graded(90.0);
+        }
+        assert!((health.quality() - 0.9).abs() < 1e-3);
     }
 
     #[test]

@@ -99,9 +99,7 @@ pub(crate) async fn bars(ask: Bars, as_json: bool) -> Result<u8> {
                 table::cell(&meta(body, symbol, "grade")["letter"]),
             );
             let columns = ["t", "open", "high", "low", "close", "volume", "final", "grade"];
-            let rows = rows.as_array().into_iter().flatten();
-            let cells = rows.map(|row| columns.iter().map(|column| table::cell(&row[*column])).collect());
-            table::print(&columns, cells.collect());
+            table::print(&columns, rows_of(rows, &columns));
         }
         failures(body);
         footer(body);
@@ -112,34 +110,52 @@ pub(crate) async fn bars(ask: Bars, as_json: bool) -> Result<u8> {
 pub(crate) async fn compare(ask: Compare, as_json: bool) -> Result<u8> {
     let reply = client::get(&ask.asked, "/v1/compare", &[("symbol", ask.symbol)]).await?;
     Ok(finish(&reply, as_json, |body| {
-        let columns =
-            ["vendor", "price", "bid", "ask", "difference_percent", "age_ms", "delivery", "grade", "error"];
-        let rows = body["data"].as_array().into_iter().flatten();
-        let cells = rows.map(|row| columns.iter().map(|column| table::cell(&row[*column])).collect());
-        table::print(&columns, cells.collect());
+        for (symbol, compared) in body["data"].as_object().into_iter().flatten() {
+            println!("{symbol} ({})", table::cell(&compared["instrument"]));
+            let columns = [
+                "vendor",
+                "price",
+                "bid",
+                "ask",
+                "difference_bps",
+                "age_ms",
+                "delivery",
+                "grade",
+                "outcome",
+                "detail",
+            ];
+            table::print(&columns, rows_of(&compared["vendors"], &columns));
+        }
         footer(body);
     }))
+}
+
+/// Cells of a list of objects, a column a key.
+fn rows_of(list: &Value, columns: &[&str]) -> Vec<Vec<String>> {
+    let rows = list.as_array().into_iter().flatten();
+    rows.map(|row| columns.iter().map(|column| table::cell(&row[*column])).collect()).collect()
 }
 
 /// `mda explain`.
 pub(crate) async fn explain(ask: Explain, as_json: bool) -> Result<u8> {
     let reply = client::get(&ask.asked, &format!("/v1/explain/{}", ask.request_id), &[]).await?;
     Ok(finish(&reply, as_json, |body| {
-        println!("{} at {}", table::cell(&body["question"]), table::cell(&body["at"]));
-        if body["policy"].as_str().is_some_and(|policy| !policy.is_empty()) {
-            println!("policy: {}", table::cell(&body["policy"]));
+        let told = &body["data"];
+        println!("{} at {}", table::cell(&told["question"]), table::cell(&told["at"]));
+        if told["policy"].as_str().is_some_and(|policy| !policy.is_empty()) {
+            println!("policy: {}", table::cell(&told["policy"]));
         }
-        let list = |key: &str, columns: &[&str]| {
-            let rows = body[key].as_array().into_iter().flatten();
-            let cells = rows.map(|row| columns.iter().map(|column| table::cell(&row[*column])).collect());
-            table::print(columns, cells.collect());
-        };
-        list("candidates", &["vendor", "score", "skipped", "detail"]);
-        list("attempts", &["vendor", "capability", "outcome", "ms", "status", "retry_at"]);
-        for note in body["notes"].as_array().into_iter().flatten() {
+        for (key, columns) in [
+            ("candidates", ["vendor", "score", "skipped", "detail"].as_slice()),
+            ("attempts", &["vendor", "capability", "outcome", "ms", "status", "retry_at"]),
+        ] {
+            println!("{key}:");
+            table::print(columns, rows_of(&told[key], columns));
+        }
+        for note in told["notes"].as_array().into_iter().flatten() {
             println!("- {}", table::cell(note));
         }
-        println!("answered by {}", table::cell(&body["answered_by"]));
+        println!("answered by {}", table::cell(&told["answered_by"]));
     }))
 }
 
