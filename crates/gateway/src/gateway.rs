@@ -4,31 +4,23 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Calendars, Delivery, Directory, Instant, InstrumentId, VendorId};
+use domain::{Calendars, Directory, Instant, InstrumentId, VendorId};
 use parking_lot::{Mutex, RwLock};
-use resilience::circuit_breaker::{Reason, Transition};
-use resilience::quota::{Quota, VendorWord, Window};
-use telemetry::{Event, EventKind};
-use vendors::plan::Per;
-use vendors::{Capability, Data, Question};
+use resilience::quota::{Quota, Window};
+use vendors::{Capability, Question};
 
-use crate::answer::{Answer, CacheState, Decision, Failure, Served, Skipped, Unanswered, Why};
+use crate::answer::{Answer, CacheState, Decision, Failure, Served, Unanswered, Why};
 use crate::cache::Cache;
-use crate::consequence::Consequence;
 use crate::flight_key::FlightKey;
 use crate::flights::Flights;
 use crate::recall::Recall;
-use crate::request::{Failover, Policy, Priority, Request, RequestId};
-use crate::router::{Ranking, View, rank};
+use crate::request::{Policy, Priority, Request, RequestId};
 use crate::scribe::Scribe;
 use crate::seams::{Clock, Entropy, Store, StoreError, Transport};
 use crate::settings::Settings;
 use crate::trail::Trail;
 use crate::upstream::{Upstream, quota_settings};
 use crate::voices::Voices;
-
-/// Independent voices of the same moment that are enough (the criterion for an A: several vendors).
-const VOICES: usize = 2;
 
 type Landed = Result<(Arc<Answer>, CacheState), Arc<Unanswered>>;
 
@@ -57,9 +49,9 @@ pub struct Gateway {
     pub(crate) scribe: Scribe,
     pub(crate) voices: Voices,
     pub(crate) recall: Recall,
-    upstreams: Vec<Arc<Upstream>>,
-    directory: RwLock<Arc<Directory>>,
-    rotation: Mutex<HashMap<Capability, Vec<(VendorId, f64)>>>,
+    pub(crate) upstreams: Vec<Arc<Upstream>>,
+    pub(crate) directory: RwLock<Arc<Directory>>,
+    pub(crate) rotation: Mutex<HashMap<Capability, Vec<(VendorId, f64)>>>,
     started_at: Instant,
 }
 
@@ -220,126 +212,6 @@ impl Gateway {
         self.store.failures(limit).await
     }
 
-    // ——— the steps of the pipeline ———
-
-    /// Ranks vendors for a question. `held` tells the share of the answer already stored from a vendor.
-    pub(crate) fn rank(
-        &self,
-        capability: Capability,
-        request: &Request,
-        now: Instant,
-        held: impl Fn(VendorId) -> f64,
-    ) -> Ranking {
-        let policy = &request.policy;
-        let views = self
-            .upstreams
-            .iter()
-            .map(|upstream| {
-                let settings = &upstream.settings;
-                let health = upstream.health.lock();
-                View {
-                    vendor: upstream.vendor(),
-                    barred: self.barred(upstream, capability, request, now),
-                    quota_at: upstream.limiter.room_at(1, now),
-                    priority: settings.priority,
-                    weight: settings.weight,
-                    quality: health.quality(),
-                    reliability: health.reliability_lower(),
-                    freshness: freshness(&request.question, upstream.delivery()),
-                    latency_ms: health.latency_ms(50.0).unwrap_or(250.0),
-                    headroom: upstream.limiter.headroom(now),
-                    cost_micros: settings.plan.request_micros,
-                    in_flight: upstream.in_flight(),
-                    demoted: upstream.hedge.lock().needs_demotion(),
-                    held: held(upstream.vendor()),
-                }
-            })
-            .collect();
-        let strategy = policy.strategy.unwrap_or(self.settings.routing.strategy);
-        let listed: &[VendorId] = if self.failover(policy) == Failover::Any { &[] } else { &policy.vendors };
-        let mut rotations = self.rotation.lock();
-        let mut ranking = rank(
-            views,
-            listed,
-            strategy,
-            &self.settings.routing.weights,
-            rotations.entry(capability).or_default(),
-        );
-        drop(rotations);
-        if self.failover(policy) == Failover::Any && !policy.vendors.is_empty() {
-            ranking.order.sort_by_key(|id| policy.vendors.iter().position(|v| v == id).unwrap_or(usize::MAX));
-        }
-        if self.failover(policy) == Failover::None {
-            for vendor in ranking.order.drain(1.min(ranking.order.len())..) {
-                if let Some(candidate) = ranking.candidates.iter_mut().find(|c| c.vendor == vendor) {
-                    candidate.skipped = Some(Skipped::NotListed);
-                }
-            }
-            ranking.waiting.truncate(usize::from(ranking.order.is_empty()));
-        }
-        ranking
-    }
-
-    fn failover(&self, policy: &Policy) -> Failover {
-        if policy.failover == Failover::default() { self.settings.routing.failover } else { policy.failover }
-    }
-
-    /// Whether the caller's chain allows a vendor.
-    pub(crate) fn is_listed(&self, vendor: VendorId, policy: &Policy) -> bool {
-        policy.vendors.is_empty() || policy.vendors.contains(&vendor) || policy.failover == Failover::Any
-    }
-
-    fn barred(
-        &self,
-        upstream: &Upstream,
-        capability: Capability,
-        request: &Request,
-        now: Instant,
-    ) -> Option<Skipped> {
-        if !self.is_listed(upstream.vendor(), &request.policy) {
-            return Some(Skipped::NotListed);
-        }
-        if let Some(why) = upstream.barred(capability, now) {
-            return Some(why);
-        }
-        if let Err(refused) = upstream.breaker.lock().check(now, request.policy.priority) {
-            return Some(Skipped::Breaker(refused.state.as_str()));
-        }
-        if let Some(until) = upstream.limiter.told_until(now) {
-            return Some(Skipped::ToldToWait(until));
-        }
-        if let Question::Bars { range, interval, .. } = &request.question {
-            let plan = upstream.settings.plan.history;
-            let codec = upstream.settings.codec.reach(*interval);
-            if plan.into_iter().chain(codec).min().is_some_and(|reach| range.start + reach < now) {
-                return Some(Skipped::OutOfCoverage);
-            }
-        }
-        let price = upstream.settings.plan.request_micros;
-        let most = request.policy.max_cost.map(|cost| cost.to_f64() * 1e6);
-        if most.is_some_and(|most| price as f64 > most) {
-            return Some(Skipped::TooExpensive);
-        }
-        None
-    }
-
-    /// Whether any vendor could be asked for a capability, breakers and quotas aside.
-    pub(crate) fn anyone_able(&self, capability: Capability, request: &Request, now: Instant) -> bool {
-        self.upstreams.iter().any(|upstream| {
-            self.is_listed(upstream.vendor(), &request.policy) && upstream.barred(capability, now).is_none()
-        })
-    }
-
-    /// The first vendor in the order of configuration that a caller allows: it speaks for an empty range.
-    pub(crate) fn any_vendor(&self, request: &Request) -> Option<VendorId> {
-        let now = self.clock.now();
-        let capability = request.question.capability();
-        self.upstreams
-            .iter()
-            .find(|u| self.is_listed(u.vendor(), &request.policy) && u.barred(capability, now).is_none())
-            .map(|u| u.vendor())
-    }
-
     /// How long a request may take.
     pub(crate) fn time_for(&self, request: &Request) -> Duration {
         let usual = match (&request.question, request.policy.priority) {
@@ -404,232 +276,6 @@ impl Gateway {
         });
     }
 
-    /// Asks one independent vendor for its own quote, where no voice of the same moment is at hand and
-    /// quota is to spare (GRD-5, CON-5). The better evidence then stands with the cached answer.
-    pub(crate) fn seek_second_opinion(self: &Arc<Self>, answer: &Arc<Answer>) {
-        let (Data::Quotes(_), Some(vendor)) = (&answer.data, answer.vendor()) else { return };
-        if !self.settings.routing.cross_check {
-            return;
-        }
-        let Some(instrument) = answer.instrument().cloned() else { return };
-        let now = self.clock.now();
-        let feed = self.upstream(vendor).settings.codec.profile().feed;
-        let heard = self.voices.about(&instrument);
-        // Values of another moment cannot be compared, so only vendors as fresh as this one are asked.
-        let delay = answer.delivery.declared_delay();
-        let fresh = |heard: &crate::voices::Heard| now.since(heard.received_at) < Voices::HEARD;
-        let comparable = heard.iter().filter(|h| h.feed != feed && fresh(h) && Some(h.delay) == delay);
-        if comparable.count() >= VOICES {
-            return;
-        }
-        let other = self
-            .upstreams
-            .iter()
-            .filter(|other| {
-                let profile = other.settings.codec.profile();
-                profile.feed != feed
-                    && other.delivery().declared_delay() == delay
-                    && other.barred(Capability::Quote, now).is_none()
-                    && other.breaker.lock().check(now, Priority::Low).is_ok()
-                    && other.limiter.room_at(1, now).is_none()
-                    && other.limiter.headroom(now) > 0.5
-                    && other.settings.plan.request_micros == 0
-                    && !heard.iter().any(|voice| voice.vendor == other.vendor() && fresh(voice))
-            })
-            .max_by(|a, b| {
-                let worth = |u: &Upstream| u.health.lock().quality() + u.limiter.headroom(now);
-                worth(a).total_cmp(&worth(b))
-            })
-            .map(|other| other.vendor());
-        let Some(other) = other else { return };
-        let gateway = Arc::clone(self);
-        let question = Question::Quotes { instruments: vec![instrument], bid_ask: false };
-        let policy = Policy {
-            vendors: vec![other],
-            failover: Failover::None,
-            priority: Priority::Low,
-            ..Policy::default()
-        };
-        let original = Arc::clone(answer);
-        tokio::spawn(async move {
-            let now = gateway.clock.now();
-            let request = Request { id: gateway.new_request_id(), question, policy, received_at: now };
-            let trail = Trail::new(request.id.clone(), now, &request.question, &request.policy);
-            trail.note("a second opinion, asked in spare quota");
-            let terms = crate::pipeline::Terms {
-                deadline: now + gateway.settings.deadlines.background,
-                priority: Priority::Low,
-            };
-            let upstream = Arc::clone(gateway.upstream(other));
-            let asked = upstream.question_for(&request.question, now);
-            let opinion = match gateway.attempt(&upstream, &asked, terms, false, &trail).await {
-                Ok(reply) => gateway.judge(&upstream, &asked, reply, &trail).await.ok(),
-                Err(_) => None,
-            };
-            let decision = trail.decision(opinion.as_ref().map(|_| other.as_str().into()));
-            gateway.recall.attempted(&decision);
-            gateway.recall.keep(request.id, Arc::clone(&decision));
-            gateway.scribe.decision(decision);
-            if let Some(opinion) = opinion {
-                gateway.keep(&Arc::new(opinion));
-                if let Some(stronger) = gateway.strengthen(&original) {
-                    gateway.seek_second_opinion(&stronger);
-                }
-            }
-        });
-    }
-
-    /// Judges a cached quote anew, now that another voice has been heard.
-    fn strengthen(&self, answer: &Arc<Answer>) -> Option<Arc<Answer>> {
-        let better = Arc::new(self.cross_checked(answer)?);
-        for key in self.cache.keys_of(answer) {
-            self.cache.insert(key, Arc::clone(&better));
-        }
-        Some(better)
-    }
-
-    /// Takes note of an answer: voices, health, store, decision record.
-    pub(crate) fn keep(&self, answer: &Arc<Answer>) {
-        let score = self.grade_at(answer, answer.received_at, false).score.points();
-        if let (Some(vendor), Data::Quotes(rows)) = (answer.vendor(), &answer.data) {
-            let upstream = self.upstream(vendor);
-            upstream.health.lock().graded(f64::from(score));
-            for row in rows {
-                if let Ok(quote) = &row.quote {
-                    self.voices.heard(&row.instrument, upstream, quote, answer.received_at);
-                    self.scribe.quote(crate::series::StoredQuote {
-                        instrument: row.instrument.clone(),
-                        vendor,
-                        simulated: answer.simulated,
-                        quote: quote.clone(),
-                        received_at: answer.received_at,
-                        score,
-                    });
-                }
-            }
-        } else if let (Some(vendor), Data::Bars(_)) = (answer.vendor(), &answer.data) {
-            self.upstream(vendor).health.lock().graded(f64::from(score));
-        }
-        if !answer.decision.candidates.is_empty() || !answer.decision.attempts.is_empty() {
-            self.recall.keep(answer.decision.id.clone(), Arc::clone(&answer.decision));
-            self.scribe.decision(Arc::clone(&answer.decision));
-        }
-    }
-
-    /// A reply said that it comes from a simulation: remembered with the host, so that its rows and real
-    /// ones never mix, over restarts too.
-    pub(crate) fn note_simulated(&self, upstream: &Upstream, simulated: bool) {
-        if simulated && upstream.found_simulated() {
-            let (store, name) = (Arc::clone(&self.store), simulated_fact(upstream));
-            tokio::spawn(async move { store.put_fact(&name, "true".to_owned()).await });
-        }
-    }
-
-    pub(crate) fn windows_of(&self, upstream: &Upstream) -> Vec<&'static str> {
-        upstream
-            .limiter
-            .status(self.clock.now())
-            .iter()
-            .map(|status| window_word(status.limit.window))
-            .collect()
-    }
-
-    /// Believes a vendor that says less is left of its quota than we counted (LIM-6).
-    pub(crate) async fn heed(&self, upstream: &Upstream, allowance: vendors::Allowance, now: Instant) {
-        let window = match allowance.per {
-            Per::Sliding(length) => Window::Sliding(length),
-            Per::Day => Window::Day,
-            Per::Month => Window::Month,
-        };
-        let word = VendorWord::Remaining { window, left: allowance.left, resets: allowance.resets };
-        if let Err(error) = upstream.limiter.observe(word, now, &*self.store).await {
-            self.store_failed(&error);
-        }
-    }
-
-    /// Draws what follows from a failure besides the breaker.
-    pub(crate) async fn draw(
-        &self,
-        upstream: &Upstream,
-        capability: Capability,
-        consequence: Consequence,
-        now: Instant,
-    ) {
-        if let Some(word) = consequence.word
-            && let Err(error) = upstream.limiter.observe(word, now, &*self.store).await
-        {
-            self.store_failed(&error);
-        }
-        if consequence.removes_capability {
-            let retry_at = upstream.remove(capability, now);
-            let capability = capability.as_str().to_owned();
-            self.tell(Some(upstream.vendor()), EventKind::CapabilityRemoved { capability, retry_at });
-        }
-        if consequence.blames_key {
-            let moved = upstream.breaker.lock().unauthorized(now);
-            self.breaker_moved(upstream, Some(moved));
-        }
-        if let Some(event) = consequence.event {
-            self.tell(Some(upstream.vendor()), event);
-        }
-    }
-
-    pub(crate) fn breaker_moved(&self, upstream: &Upstream, moved: Option<Transition>) {
-        if let Some(moved) = moved {
-            self.tell(
-                Some(upstream.vendor()),
-                EventKind::BreakerChanged {
-                    from: moved.from.as_str(),
-                    to: moved.to.as_str(),
-                    reason: reason_in_words(&moved.reason).to_owned(),
-                },
-            );
-        }
-    }
-
-    pub(crate) fn store_failed(&self, error: &StoreError) {
-        self.tell(None, EventKind::StoreFailed { reason: error.to_string() });
-    }
-
-    /// Tells an event to the store, and to whoever listens.
-    pub(crate) fn tell(&self, vendor: Option<VendorId>, kind: EventKind) {
-        let event = Event { at: self.clock.now(), vendor, kind };
-        self.recall.event(event.clone());
-        self.scribe.event(event);
-    }
-
-    /// The newest events, oldest first.
-    pub fn events(&self) -> Vec<Event> {
-        self.recall.events()
-    }
-
-    /// Every event from now on.
-    pub fn listen(&self) -> tokio::sync::broadcast::Receiver<Event> {
-        self.recall.listen()
-    }
-
-    /// The system clock has moved away from ours by more than a second; ours stays as it is.
-    pub fn clock_stepped(&self, by_ms: i64) {
-        self.tell(None, EventKind::ClockStepped { by_ms });
-    }
-
-    /// Takes over a vendor's list of instruments.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the directory in memory has them all the same.
-    pub async fn learn_instruments(
-        &self,
-        vendor: VendorId,
-        instruments: Vec<domain::Instrument>,
-    ) -> Result<(), StoreError> {
-        let mut directory = Directory::clone(&self.directory());
-        for instrument in &instruments {
-            directory.insert(instrument.clone());
-        }
-        *self.directory.write() = Arc::new(directory);
-        self.store.put_instruments(vendor, instruments, self.clock.now()).await
-    }
-
     /// It was asked a while ago, and nobody knew the symbol.
     pub(crate) fn remembered_unknown(&self, request: &Request) -> Unanswered {
         let trail = Trail::new(request.id.clone(), request.received_at, &request.question, &request.policy);
@@ -648,18 +294,8 @@ impl Gateway {
     }
 }
 
-/// How fresh a live answer is by a delivery class: real time 1, a quarter of an hour late about a half, end
-/// of day next to nothing. A question about the past is as fresh from anyone.
-fn freshness(question: &Question, delivery: Delivery) -> f64 {
-    match (question, delivery) {
-        (Question::Quotes { .. }, Delivery::RealTime) => 1.0,
-        (Question::Quotes { .. }, Delivery::Delayed(_)) => 0.45,
-        (Question::Quotes { .. }, Delivery::EndOfDay) => 0.05,
-        _ => 1.0,
-    }
-}
-
-fn simulated_fact(upstream: &Upstream) -> String {
+/// Name of the fact that a vendor at this address is simulated.
+pub(crate) fn simulated_fact(upstream: &Upstream) -> String {
     format!("simulated {} {}", upstream.vendor(), upstream.settings.base_url)
 }
 
@@ -671,22 +307,5 @@ pub fn window_word(window: Window) -> &'static str {
         Window::Sliding(_) => "hour",
         Window::Day => "day",
         Window::Month => "month",
-    }
-}
-
-/// Why a breaker moved, for people.
-fn reason_in_words(reason: &Reason) -> &str {
-    match reason {
-        Reason::Failures => "too many calls failed",
-        Reason::FailuresInARow => "too many calls in a row failed",
-        Reason::SlowCalls => "too many calls were slow",
-        Reason::Recovered => "calls succeed again",
-        Reason::WaitOver => "the wait is over",
-        Reason::ProbeFailed => "a probe failed",
-        Reason::ProbesSucceeded => "probes succeeded",
-        Reason::VendorsWord => "the vendor asked for it",
-        Reason::BadCredentials => "the vendor does not accept the key",
-        Reason::Ordered => "an operator ordered it",
-        Reason::Planned(words) => words,
     }
 }

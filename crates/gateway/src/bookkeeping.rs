@@ -1,0 +1,177 @@
+//! What is written down after each step: answers, limits, breakers, events, instruments.
+
+use std::sync::Arc;
+
+use domain::{Directory, Instant, VendorId};
+use resilience::circuit_breaker::{Reason, Transition};
+use resilience::quota::{VendorWord, Window};
+use telemetry::{Event, EventKind};
+use vendors::plan::Per;
+use vendors::{Capability, Data};
+
+use crate::answer::Answer;
+use crate::consequence::Consequence;
+use crate::gateway::{Gateway, simulated_fact, window_word};
+use crate::seams::StoreError;
+use crate::upstream::Upstream;
+
+impl Gateway {
+    /// Takes note of an answer: voices, health, store, decision record.
+    pub(crate) fn keep(&self, answer: &Arc<Answer>) {
+        let score = self.grade_at(answer, answer.received_at, false).score.points();
+        if let (Some(vendor), Data::Quotes(rows)) = (answer.vendor(), &answer.data) {
+            let upstream = self.upstream(vendor);
+            upstream.health.lock().graded(f64::from(score));
+            for row in rows {
+                if let Ok(quote) = &row.quote {
+                    self.voices.heard(&row.instrument, upstream, quote, answer.received_at);
+                    self.scribe.quote(crate::series::StoredQuote {
+                        instrument: row.instrument.clone(),
+                        vendor,
+                        simulated: answer.simulated,
+                        quote: quote.clone(),
+                        received_at: answer.received_at,
+                        score,
+                    });
+                }
+            }
+        } else if let (Some(vendor), Data::Bars(_)) = (answer.vendor(), &answer.data) {
+            self.upstream(vendor).health.lock().graded(f64::from(score));
+        }
+        if !answer.decision.candidates.is_empty() || !answer.decision.attempts.is_empty() {
+            self.recall.keep(answer.decision.id.clone(), Arc::clone(&answer.decision));
+            self.scribe.decision(Arc::clone(&answer.decision));
+        }
+    }
+
+    /// A reply said that it comes from a simulation: remembered with the host, so that its rows and real
+    /// ones never mix, over restarts too.
+    pub(crate) fn note_simulated(&self, upstream: &Upstream, simulated: bool) {
+        if simulated && upstream.found_simulated() {
+            let (store, name) = (Arc::clone(&self.store), simulated_fact(upstream));
+            tokio::spawn(async move { store.put_fact(&name, "true".to_owned()).await });
+        }
+    }
+
+    pub(crate) fn windows_of(&self, upstream: &Upstream) -> Vec<&'static str> {
+        upstream
+            .limiter
+            .status(self.clock.now())
+            .iter()
+            .map(|status| window_word(status.limit.window))
+            .collect()
+    }
+
+    /// Believes a vendor that says less is left of its quota than we counted (LIM-6).
+    pub(crate) async fn heed(&self, upstream: &Upstream, allowance: vendors::Allowance, now: Instant) {
+        let window = match allowance.per {
+            Per::Sliding(length) => Window::Sliding(length),
+            Per::Day => Window::Day,
+            Per::Month => Window::Month,
+        };
+        let word = VendorWord::Remaining { window, left: allowance.left, resets: allowance.resets };
+        if let Err(error) = upstream.limiter.observe(word, now, &*self.store).await {
+            self.store_failed(&error);
+        }
+    }
+
+    /// Draws what follows from a failure besides the breaker.
+    pub(crate) async fn draw(
+        &self,
+        upstream: &Upstream,
+        capability: Capability,
+        consequence: Consequence,
+        now: Instant,
+    ) {
+        if let Some(word) = consequence.word
+            && let Err(error) = upstream.limiter.observe(word, now, &*self.store).await
+        {
+            self.store_failed(&error);
+        }
+        if consequence.removes_capability {
+            let retry_at = upstream.remove(capability, now);
+            let capability = capability.as_str().to_owned();
+            self.tell(Some(upstream.vendor()), EventKind::CapabilityRemoved { capability, retry_at });
+        }
+        if consequence.blames_key {
+            let moved = upstream.breaker.lock().unauthorized(now);
+            self.breaker_moved(upstream, Some(moved));
+        }
+        if let Some(event) = consequence.event {
+            self.tell(Some(upstream.vendor()), event);
+        }
+    }
+
+    pub(crate) fn breaker_moved(&self, upstream: &Upstream, moved: Option<Transition>) {
+        if let Some(moved) = moved {
+            self.tell(
+                Some(upstream.vendor()),
+                EventKind::BreakerChanged {
+                    from: moved.from.as_str(),
+                    to: moved.to.as_str(),
+                    reason: reason_in_words(&moved.reason).to_owned(),
+                },
+            );
+        }
+    }
+
+    pub(crate) fn store_failed(&self, error: &StoreError) {
+        self.tell(None, EventKind::StoreFailed { reason: error.to_string() });
+    }
+
+    /// Tells an event to the store, and to whoever listens.
+    pub(crate) fn tell(&self, vendor: Option<VendorId>, kind: EventKind) {
+        let event = Event { at: self.clock.now(), vendor, kind };
+        self.recall.event(event.clone());
+        self.scribe.event(event);
+    }
+
+    /// The newest events, oldest first.
+    pub fn events(&self) -> Vec<Event> {
+        self.recall.events()
+    }
+
+    /// Every event from now on.
+    pub fn listen(&self) -> tokio::sync::broadcast::Receiver<Event> {
+        self.recall.listen()
+    }
+
+    /// The system clock has moved away from ours by more than a second; ours stays as it is.
+    pub fn clock_stepped(&self, by_ms: i64) {
+        self.tell(None, EventKind::ClockStepped { by_ms });
+    }
+
+    /// Takes over a vendor's list of instruments.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the directory in memory has them all the same.
+    pub async fn learn_instruments(
+        &self,
+        vendor: VendorId,
+        instruments: Vec<domain::Instrument>,
+    ) -> Result<(), StoreError> {
+        let mut directory = Directory::clone(&self.directory());
+        for instrument in &instruments {
+            directory.insert(instrument.clone());
+        }
+        *self.directory.write() = Arc::new(directory);
+        self.store.put_instruments(vendor, instruments, self.clock.now()).await
+    }
+}
+
+/// Why a breaker moved, for people.
+fn reason_in_words(reason: &Reason) -> &str {
+    match reason {
+        Reason::Failures => "too many calls failed",
+        Reason::FailuresInARow => "too many calls in a row failed",
+        Reason::SlowCalls => "too many calls were slow",
+        Reason::Recovered => "calls succeed again",
+        Reason::WaitOver => "the wait is over",
+        Reason::ProbeFailed => "a probe failed",
+        Reason::ProbesSucceeded => "probes succeeded",
+        Reason::VendorsWord => "the vendor asked for it",
+        Reason::BadCredentials => "the vendor does not accept the key",
+        Reason::Ordered => "an operator ordered it",
+        Reason::Planned(words) => words,
+    }
+}

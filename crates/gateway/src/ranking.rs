@@ -1,0 +1,141 @@
+//! Who may be asked a question, as each vendor looks at this moment (RTE-1, RTE-9).
+
+use domain::{Delivery, Instant, VendorId};
+use vendors::{Capability, Question};
+
+use crate::answer::Skipped;
+use crate::gateway::Gateway;
+use crate::request::{Failover, Policy, Request};
+use crate::router::{Ranking, View, rank};
+use crate::upstream::Upstream;
+
+impl Gateway {
+    /// Ranks vendors for a question. `held` tells the share of the answer already stored from a vendor.
+    pub(crate) fn rank(
+        &self,
+        capability: Capability,
+        request: &Request,
+        now: Instant,
+        held: impl Fn(VendorId) -> f64,
+    ) -> Ranking {
+        let policy = &request.policy;
+        let views = self
+            .upstreams
+            .iter()
+            .map(|upstream| {
+                let settings = &upstream.settings;
+                let health = upstream.health.lock();
+                View {
+                    vendor: upstream.vendor(),
+                    barred: self.barred(upstream, capability, request, now),
+                    quota_at: upstream.limiter.room_at(1, now),
+                    priority: settings.priority,
+                    weight: settings.weight,
+                    quality: health.quality(),
+                    reliability: health.reliability_lower(),
+                    freshness: freshness(&request.question, upstream.delivery()),
+                    latency_ms: health.latency_ms(50.0).unwrap_or(250.0),
+                    headroom: upstream.limiter.headroom(now),
+                    cost_micros: settings.plan.request_micros,
+                    in_flight: upstream.in_flight(),
+                    demoted: upstream.hedge.lock().needs_demotion(),
+                    held: held(upstream.vendor()),
+                }
+            })
+            .collect();
+        let strategy = policy.strategy.unwrap_or(self.settings.routing.strategy);
+        let listed: &[VendorId] = if self.failover(policy) == Failover::Any { &[] } else { &policy.vendors };
+        let mut rotations = self.rotation.lock();
+        let mut ranking = rank(
+            views,
+            listed,
+            strategy,
+            &self.settings.routing.weights,
+            rotations.entry(capability).or_default(),
+        );
+        drop(rotations);
+        if self.failover(policy) == Failover::Any && !policy.vendors.is_empty() {
+            ranking.order.sort_by_key(|id| policy.vendors.iter().position(|v| v == id).unwrap_or(usize::MAX));
+        }
+        if self.failover(policy) == Failover::None {
+            for vendor in ranking.order.drain(1.min(ranking.order.len())..) {
+                if let Some(candidate) = ranking.candidates.iter_mut().find(|c| c.vendor == vendor) {
+                    candidate.skipped = Some(Skipped::NotListed);
+                }
+            }
+            ranking.waiting.truncate(usize::from(ranking.order.is_empty()));
+        }
+        ranking
+    }
+
+    fn failover(&self, policy: &Policy) -> Failover {
+        if policy.failover == Failover::default() { self.settings.routing.failover } else { policy.failover }
+    }
+
+    /// Whether the caller's chain allows a vendor.
+    pub(crate) fn is_listed(&self, vendor: VendorId, policy: &Policy) -> bool {
+        policy.vendors.is_empty() || policy.vendors.contains(&vendor) || policy.failover == Failover::Any
+    }
+
+    fn barred(
+        &self,
+        upstream: &Upstream,
+        capability: Capability,
+        request: &Request,
+        now: Instant,
+    ) -> Option<Skipped> {
+        if !self.is_listed(upstream.vendor(), &request.policy) {
+            return Some(Skipped::NotListed);
+        }
+        if let Some(why) = upstream.barred(capability, now) {
+            return Some(why);
+        }
+        if let Err(refused) = upstream.breaker.lock().check(now, request.policy.priority) {
+            return Some(Skipped::Breaker(refused.state.as_str()));
+        }
+        if let Some(until) = upstream.limiter.told_until(now) {
+            return Some(Skipped::ToldToWait(until));
+        }
+        if let Question::Bars { range, interval, .. } = &request.question {
+            let plan = upstream.settings.plan.history;
+            let codec = upstream.settings.codec.reach(*interval);
+            if plan.into_iter().chain(codec).min().is_some_and(|reach| range.start + reach < now) {
+                return Some(Skipped::OutOfCoverage);
+            }
+        }
+        let price = upstream.settings.plan.request_micros;
+        let most = request.policy.max_cost.map(|cost| cost.to_f64() * 1e6);
+        if most.is_some_and(|most| price as f64 > most) {
+            return Some(Skipped::TooExpensive);
+        }
+        None
+    }
+
+    /// Whether any vendor could be asked for a capability, breakers and quotas aside.
+    pub(crate) fn anyone_able(&self, capability: Capability, request: &Request, now: Instant) -> bool {
+        self.upstreams.iter().any(|upstream| {
+            self.is_listed(upstream.vendor(), &request.policy) && upstream.barred(capability, now).is_none()
+        })
+    }
+
+    /// The first vendor in the order of configuration that a caller allows: it speaks for an empty range.
+    pub(crate) fn any_vendor(&self, request: &Request) -> Option<VendorId> {
+        let now = self.clock.now();
+        let capability = request.question.capability();
+        self.upstreams
+            .iter()
+            .find(|u| self.is_listed(u.vendor(), &request.policy) && u.barred(capability, now).is_none())
+            .map(|u| u.vendor())
+    }
+}
+
+/// How fresh a live answer is by a delivery class: real time 1, a quarter of an hour late about a half, end
+/// of day next to nothing. A question about the past is as fresh from anyone.
+fn freshness(question: &Question, delivery: Delivery) -> f64 {
+    match (question, delivery) {
+        (Question::Quotes { .. }, Delivery::RealTime) => 1.0,
+        (Question::Quotes { .. }, Delivery::Delayed(_)) => 0.45,
+        (Question::Quotes { .. }, Delivery::EndOfDay) => 0.05,
+        _ => 1.0,
+    }
+}
