@@ -22,9 +22,9 @@ impl Gateway {
         if let (Some(vendor), Data::Quotes(rows)) = (answer.vendor(), &answer.data) {
             let upstream = self.upstream(vendor);
             upstream.health.lock().graded(f64::from(score));
+            self.hear(answer);
             for row in rows {
                 if let Ok(quote) = &row.quote {
-                    self.voices.heard(&row.instrument, upstream, quote, answer.received_at);
                     self.scribe.quote(crate::series::StoredQuote {
                         instrument: row.instrument.clone(),
                         vendor,

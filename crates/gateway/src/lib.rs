@@ -9,6 +9,7 @@ pub mod settings;
 pub mod ranking;
 pub mod router;
 pub mod walk;
+pub mod consensus;
 pub mod verdict;
 pub mod consequence;
 pub mod upstream;

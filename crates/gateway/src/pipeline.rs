@@ -12,7 +12,7 @@ use crate::cache::Lookup;
 use crate::consequence;
 use crate::flight_key::FlightKey;
 use crate::gateway::Gateway;
-use crate::request::{Priority, Request, StaleAllowance};
+use crate::request::{Priority, Request, StaleAllowance, Strategy};
 use crate::trail::Trail;
 use crate::upstream::Upstream;
 use crate::walk::{Ranked, Walked};
@@ -167,15 +167,20 @@ impl Gateway {
         };
         let ranking = self.rank(capability, request, now, |_| 0.0);
         trail.ranked(&ranking.candidates);
-        let walked = self
-            .walk(&ranking, terms, trail, &request.policy, |upstream, wait| {
-                let question = upstream.question_for(&request.question, now);
-                async move {
-                    let reply = self.attempt(&upstream, &question, terms, wait, trail).await?;
-                    self.judge(&upstream, &question, reply, trail).await
-                }
-            })
-            .await;
+        let asked = |upstream: Arc<Upstream>, wait| {
+            let question = upstream.question_for(&request.question, now);
+            async move {
+                let reply = self.attempt(&upstream, &question, terms, wait, trail).await?;
+                self.judge(&upstream, &question, reply, trail).await
+            }
+        };
+        let strategy = request.policy.strategy.unwrap_or(self.settings.routing.strategy);
+        let walked = match (strategy, &request.question) {
+            (Strategy::Consensus, Question::Quotes { .. }) => {
+                self.consult(&ranking, terms, trail, &request.policy, asked).await
+            }
+            _ => self.walk(&ranking, terms, trail, &request.policy, asked).await,
+        };
         self.verdict(walked, &ranking, request).map(|answer| (answer, CacheState::Miss))
     }
 

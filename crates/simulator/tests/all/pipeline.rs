@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Adjustment, Calendars, Directory, Instant, Interval, Range, Session, VendorId};
+use gateway::Strategy;
 use gateway::settings::{Caching, Deadlines, Routing, Settings, UpstreamSettings};
 use gateway::{
     CacheState, Clock, Entropy, Gateway, Outcome, Policy, Request, Seams, Served, Skipped, Store, Unanswered,
@@ -539,4 +540,24 @@ async fn a_thousand_identical_questions_make_one_call() {
         caller.await.unwrap().unwrap();
     }
     assert_eq!(stage.asked("polygon"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lying_vendor_is_outvoted_when_several_are_asked_together() {
+    let vendors = [("polygon", "premium"), ("finnhub", "premium"), ("twelve_data", "free")];
+    for liar in ["polygon", "finnhub", "twelve_data"] {
+        let stage = Stage::new(SESSION, &vendors);
+        let gateway = stage.open().await;
+        stage.fails(liar, Fault::Wrong(1.03), Duration::from_secs(60));
+        let id = gateway.directory().resolve("AAPL", None).unwrap();
+        let question = Question::Quotes { instruments: vec![id.clone()], bid_ask: true };
+        let policy = Policy { strategy: Some(Strategy::Consensus), ..Policy::default() };
+        let served = ask(&gateway, question, policy).await.unwrap();
+        assert_ne!(served.answer.vendor(), Some(VendorId(liar)));
+        let truth = stage.world.market.quote(&id, stage.clock.now()).unwrap().last.unwrap().to_f64();
+        let Data::Quotes(rows) = &served.answer.data else { panic!() };
+        let said = rows[0].quote.as_ref().unwrap().price().unwrap().to_f64();
+        assert!((said / truth - 1.0).abs() < 0.01, "{liar}: {said} against {truth}");
+        assert!(served.answer.decision.notes.iter().any(|note| note.contains("together")));
+    }
 }
