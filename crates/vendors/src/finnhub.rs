@@ -111,7 +111,7 @@ impl Codec for Finnhub {
         if response.status != 200 {
             return Err(wording::refusal(sent, response, ask.now));
         }
-        let body = crate::text::without_mark(&response.body);
+        let body = crate::body::without_mark(&response.body);
         wording::check(body)?;
         match ask.question {
             Question::Quotes { instruments, bid_ask } => match instruments.as_slice() {

@@ -10,9 +10,10 @@ pub mod plan;
 pub mod codec;
 pub mod reading;
 
-mod json;
-mod text;
-mod field;
+mod number;
+mod local_time;
+mod symbol;
+mod body;
 
 pub mod alpha_vantage;
 pub mod finnhub;

@@ -33,9 +33,8 @@ use domain::{Adjustment, Instant, InstrumentId, Interval, VendorId, Venue};
 use serde::Deserialize;
 
 use crate::codec::Allowance;
-use crate::field::venue_of_mic;
 use crate::plan::Per;
-use crate::text::is_unnamed;
+use crate::symbol::{is_unnamed, venue_of_mic};
 use crate::{
     Ask, Codec, Data, Decoded, HttpRequest, HttpResponse, KeySlot, Offer, Profile, Question, Rejection,
     Status, VendorClass,
@@ -118,7 +117,7 @@ impl Codec for TwelveData {
         if response.status != 200 {
             return Err(wording::refusal(response));
         }
-        let body = crate::text::without_mark(&response.body);
+        let body = crate::body::without_mark(&response.body);
         match ask.question {
             Question::Quotes { instruments, bid_ask: false } => quotes::decode(instruments, sent, body),
             Question::Bars { instrument, interval, range, .. } => {

@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 use super::table::{is_nothing, word};
 use super::{HOME, interval_of};
 use crate::Rejection;
-use crate::text::{ZoneWalk, decimal};
+use crate::local_time::Zone;
+use crate::number::decimal;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,7 +234,7 @@ pub(super) fn bars(
     zone: &str,
     refreshed: Option<&str>,
 ) -> Result<(Vec<Bar>, Vec<CorporateAction>), Rejection> {
-    let mut clock = ZoneWalk::named(zone).ok_or(Rejection::unreadable("a time zone"))?;
+    let clock = Zone::named(zone).ok_or(Rejection::unreadable("a time zone"))?;
     let mut bars = Vec::with_capacity(rows.len());
     let mut actions = Vec::new();
     let newest_first = rows.first().zip(rows.last()).is_some_and(|(first, last)| first.at > last.at);
@@ -334,5 +335,5 @@ pub(super) fn is_window_start(date: Date, interval: Interval) -> bool {
 
 /// Midnight of a date where Alpha Vantage is.
 pub(super) fn midnight(date: Date) -> Instant {
-    crate::text::local_midnight(date, HOME)
+    crate::local_time::local_midnight(date, HOME)
 }

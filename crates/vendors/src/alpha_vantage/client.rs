@@ -11,7 +11,10 @@ use serde_json::value::RawValue;
 use super::refusal::{self, Members};
 use super::table::{Row, csv_rows, row, rows};
 use super::{Function, HOME, bars, interval_of, interval_word, symbol};
-use crate::text::{decimal, given, local_date, unnamed, without_mark};
+use crate::body::without_mark;
+use crate::local_time::local_date;
+use crate::number::decimal;
+use crate::symbol::{given, unnamed};
 use crate::{Ask, Data, Decoded, HttpRequest, HttpResponse, Question, Quoted, Rejection};
 
 /// Rows of `outputsize=compact`.

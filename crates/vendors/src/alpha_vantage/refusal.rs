@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::text::{is_html, without_mark};
+use crate::body::{is_html, without_mark};
 use crate::{HttpResponse, Rejection, Window};
 
 /// The members of a JSON reply's object, in order, unread.

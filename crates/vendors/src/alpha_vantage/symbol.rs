@@ -3,7 +3,7 @@
 use domain::{InstrumentId, InstrumentKind, Venue, venue_suffix::is_united_states};
 
 use crate::Rejection;
-use crate::text::is_unnamed;
+use crate::symbol::is_unnamed;
 
 /// Suffixes and venues.
 ///

@@ -8,8 +8,9 @@ use domain::{
 };
 
 use super::{Function, HOME, bars, interval_of, interval_word, symbol};
-use crate::json::{Object, array};
-use crate::text::{all_time, given, is_unnamed, local_date, local_time, unnamed};
+use crate::body::{Object, array};
+use crate::local_time::{all_time, local_date, local_time};
+use crate::symbol::{given, is_unnamed, unnamed};
 use crate::{Data, HttpRequest, HttpResponse, Question, Quoted, Rejection, Window};
 
 /// Results of a news call that names no limit.

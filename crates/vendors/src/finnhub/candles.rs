@@ -6,8 +6,9 @@ use domain::{Adjustment, Bar, BarSeries, Date, Instant, InstrumentId, Interval, 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::field::is_united_states;
-use crate::text::{Cells, ZoneWalk};
+use crate::local_time::Zone;
+use crate::number::Cells;
+use crate::symbol::is_united_states;
 use crate::{Data, Rejection};
 
 #[derive(Deserialize)]
@@ -90,13 +91,13 @@ pub(super) fn decode(asked: &InstrumentId, interval: Interval, body: &[u8]) -> R
 
 /// The stamps of daily bars, whose convention has changed: midnight of New York, the opening, midnight UTC.
 struct DayStamps {
-    new_york: Option<ZoneWalk>,
+    new_york: Option<Zone>,
 }
 
 impl DayStamps {
     fn of(instrument: &InstrumentId) -> DayStamps {
         let is_here = is_united_states(instrument.venue());
-        DayStamps { new_york: ZoneWalk::named("America/New_York").filter(|_| is_here) }
+        DayStamps { new_york: Zone::named("America/New_York").filter(|_| is_here) }
     }
 
     /// Start and date of the day a stamp means.

@@ -11,8 +11,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::request::{read_symbol, spell};
-use crate::field::{counts, local, new_per_old, nullable, venue_of_mic};
-use crate::text::{Exact, is_unnamed};
+use crate::local_time::local;
+use crate::number::{Exact, counts, new_per_old, nullable};
+use crate::symbol::{is_unnamed, venue_of_mic};
 use crate::{Data, Rejection};
 
 type Text<'a> = Option<Cow<'a, str>>;

@@ -3,8 +3,7 @@
 use domain::{Instant, InstrumentId, Price, Quote, Size};
 use serde::Deserialize;
 
-use crate::field::{nullable, price};
-use crate::text::Exact;
+use crate::number::{Exact, nullable, price};
 use crate::{Data, Quoted, Rejection};
 
 /// Current, high, low, open, previous close, and the seconds of the last trade.

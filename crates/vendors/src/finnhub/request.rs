@@ -2,8 +2,8 @@
 
 use domain::{Date, Instant, InstrumentId, Interval, Range, Session, Venue};
 
-use crate::field::{dates_around, is_united_states, local, range_of_dates};
-use crate::text::{all_time, given, local_date, local_midnight, unnamed};
+use crate::local_time::{all_time, dates_around, local, local_date, local_midnight, range_of_dates};
+use crate::symbol::{given, is_united_states, unnamed};
 use crate::{HttpRequest, Question, Rejection};
 
 /// Most trades one page holds.

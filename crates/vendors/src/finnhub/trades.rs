@@ -8,8 +8,9 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::request::{MOST_TRADES, spell};
-use crate::field::local;
-use crate::text::{Cells, given, local_date};
+use crate::local_time::{local, local_date};
+use crate::number::Cells;
+use crate::symbol::given;
 use crate::{Data, Decoded, HttpRequest, Rejection};
 
 #[derive(Deserialize)]

@@ -49,7 +49,7 @@ pub(super) fn check(body: &[u8]) -> Result<(), Rejection> {
 
 /// What a reply under any status but 200 means.
 pub(super) fn refusal(sent: &HttpRequest, response: &HttpResponse, now: Instant) -> Rejection {
-    let text = text_of(crate::text::without_mark(&response.body));
+    let text = text_of(crate::body::without_mark(&response.body));
     match (response.status, text) {
         (401, text) => {
             let is_other_market = sent.path.trim_end_matches('/').ends_with("/stock/symbol")

@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use super::ZONE;
 use super::reply::{named, parse, rows};
 use super::request::{Chart, covered, is_raw};
-use crate::field::local;
-use crate::json::Exact;
-use crate::text::{ZoneWalk, given};
+use crate::local_time::{Zone, local};
+use crate::number::MaybeExact;
+use crate::symbol::given;
 use crate::{Data, HttpRequest, Question, Rejection};
 
 const ROWS: &str = "rows of bars with date, open, high, low and close";
@@ -26,9 +26,9 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Column<
 }
 
 /// The number of a column; none where it is absent or null.
-fn number(column: Column<'_>) -> Result<Exact, Rejection> {
-    let read = |raw: &RawValue| Exact::read(raw).ok_or(Rejection::unreadable(ROWS));
-    column.map_or(Ok(Exact(None)), read)
+fn number(column: Column<'_>) -> Result<MaybeExact, Rejection> {
+    let read = |raw: &RawValue| MaybeExact::read(raw).ok_or(Rejection::unreadable(ROWS));
+    column.map_or(Ok(MaybeExact(None)), read)
 }
 
 /// A day, or with `minute` a minute.
@@ -86,7 +86,7 @@ struct Row<'a> {
 }
 
 /// Open, high, low and close where all four columns are there.
-fn columns(four: [Column<'_>; 4]) -> Result<[Exact; 4], Rejection> {
+fn columns(four: [Column<'_>; 4]) -> Result<[MaybeExact; 4], Rejection> {
     let there =
         |column: Column<'_>| column.ok_or(Rejection::unreadable(ROWS)).and_then(|raw| number(Some(raw)));
     let [open, high, low, close] = four;
@@ -95,7 +95,7 @@ fn columns(four: [Column<'_>; 4]) -> Result<[Exact; 4], Rejection> {
 
 /// A price; older rows write -1 for one that is not there.
 fn price(column: Column<'_>) -> Result<Option<Price>, Rejection> {
-    Ok(Exact(number(column)?.0.filter(|value| !value.is_sign_negative())).price())
+    Ok(MaybeExact(number(column)?.0.filter(|value| !value.is_sign_negative())).price())
 }
 
 impl Row<'_> {
@@ -105,7 +105,7 @@ impl Row<'_> {
     }
 
     /// A day's bar. With `close_only` the other prices may be left out.
-    fn day(&self, raw: bool, close_only: bool, zone: &mut ZoneWalk) -> Result<Bar, Rejection> {
+    fn day(&self, raw: bool, close_only: bool, zone: &Zone) -> Result<Bar, Rejection> {
         let ([open, high, low, close], volume) = if raw {
             (columns([self.u_open, self.u_high, self.u_low, self.u_close])?, self.u_volume)
         } else if close_only {
@@ -131,7 +131,7 @@ impl Row<'_> {
     }
 
     /// A minute's bar: consolidated where those columns are there, else of the venue's own trades.
-    fn minute(&self, minute: &str, own_trades: bool, zone: &mut ZoneWalk) -> Result<Bar, Rejection> {
+    fn minute(&self, minute: &str, own_trades: bool, zone: &Zone) -> Result<Bar, Rejection> {
         let at = local(&format!("{} {minute}", self.date)).ok_or(Rejection::unreadable(ROWS))?;
         let start = zone.instant(at.0).ok_or(Rejection::unreadable(ROWS))?;
         let market_close = if own_trades { None } else { price(self.market_close)? };
@@ -172,7 +172,7 @@ fn series(
     sent: &HttpRequest,
     rows: &[Row<'_>],
 ) -> Result<BarSeries, Rejection> {
-    let mut zone = ZoneWalk::named(ZONE).ok_or(Rejection::unreadable(ROWS))?;
+    let zone = Zone::named(ZONE).ok_or(Rejection::unreadable(ROWS))?;
     let first = rows.first().ok_or(Rejection::NoData)?;
     let is_minutes = first.minute.is_some();
     let wants_raw = is_raw(sent) || matches!(question, Question::Bars { adjustment: Adjustment::Raw, .. });
@@ -190,8 +190,8 @@ fn series(
     series.bars.reserve(rows.len());
     for row in rows {
         series.bars.push(match &row.minute {
-            Some(minute) if is_minutes => row.minute(minute, own_trades, &mut zone)?,
-            None if !is_minutes => row.day(raw, close_only, &mut zone)?,
+            Some(minute) if is_minutes => row.minute(minute, own_trades, &zone)?,
+            None if !is_minutes => row.day(raw, close_only, &zone)?,
             _ => return Err(Rejection::unreadable("days or minutes, not both")),
         });
     }

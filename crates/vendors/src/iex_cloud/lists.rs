@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::reply::{named, own, rows};
 use super::request::read;
-use crate::json::Exact;
+use crate::number::MaybeExact;
 use crate::{Data, Question, Rejection};
 
 /// Matches of a search that names no count.
@@ -44,8 +44,8 @@ struct Split<'a> {
     symbol: Option<Cow<'a, str>>,
     #[serde(borrow)]
     ex_date: Cow<'a, str>,
-    from_factor: Exact,
-    to_factor: Exact,
+    from_factor: MaybeExact,
+    to_factor: MaybeExact,
     #[serde(borrow, default)]
     declared_date: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -77,7 +77,7 @@ struct Dividend<'a> {
     symbol: Option<Cow<'a, str>>,
     #[serde(borrow)]
     ex_date: Cow<'a, str>,
-    amount: Exact,
+    amount: MaybeExact,
     #[serde(borrow, default)]
     currency: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -113,7 +113,7 @@ pub(super) fn dividends(id: &InstrumentId, body: &str) -> Result<Data, Rejection
 #[derive(Deserialize)]
 struct News<'a> {
     /// Milliseconds.
-    datetime: Exact,
+    datetime: MaybeExact,
     #[serde(borrow)]
     headline: Cow<'a, str>,
     #[serde(borrow, default)]

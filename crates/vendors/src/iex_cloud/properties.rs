@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::IexCloud;
 use super::tests::{NOW, at, decode_as, encode, share};
-use crate::text::Zone;
+use crate::local_time::Zone;
 use crate::{Codec, Data, HttpRequest, HttpResponse, Question, Quoted, Rejection};
 
 fn price() -> impl Strategy<Value = Price> {

@@ -7,8 +7,8 @@ use domain::{Denomination, Instant, InstrumentId, MarketPhase, Price, Quote, Siz
 use serde::Deserialize;
 
 use super::reply::{named, own, parse, rows};
-use crate::json::Exact;
-use crate::text::is_unnamed;
+use crate::number::MaybeExact;
+use crate::symbol::is_unnamed;
 use crate::{Data, Question, Quoted, Rejection};
 
 /// Delay of prices whose source says so.
@@ -18,17 +18,17 @@ pub(super) const DELAYED_SOURCE: &str = "15 minute delayed price";
 /// The source of a price of the venue's own trades.
 pub(super) const OWN_SOURCE: &str = "IEX real time price";
 
-fn priced(price: Exact) -> Option<Price> {
+fn priced(price: MaybeExact) -> Option<Price> {
     price.price().filter(|price| price.is_positive())
 }
 
 /// The size beside a price; none where there is no price.
-fn sized(size: Exact, price: Option<Price>) -> Option<Size> {
+fn sized(size: MaybeExact, price: Option<Price>) -> Option<Size> {
     price.and_then(|_| size.size())
 }
 
 /// Milliseconds; 0 and -1 stand for none.
-fn moment(at: Exact) -> Option<Instant> {
+fn moment(at: MaybeExact) -> Option<Instant> {
     at.millis().filter(|at| *at > Instant::EPOCH)
 }
 
@@ -46,31 +46,31 @@ fn single(instrument: InstrumentId, quote: Quote) -> Result<Data, Rejection> {
 struct Row<'a> {
     #[serde(borrow)]
     symbol: Cow<'a, str>,
-    latest_price: Exact,
+    latest_price: MaybeExact,
     #[serde(borrow, default)]
     latest_source: Option<Cow<'a, str>>,
     #[serde(default)]
-    latest_update: Exact,
+    latest_update: MaybeExact,
     #[serde(default)]
-    latest_volume: Exact,
+    latest_volume: MaybeExact,
     #[serde(default)]
-    open: Exact,
+    open: MaybeExact,
     #[serde(default)]
-    high: Exact,
+    high: MaybeExact,
     #[serde(default)]
-    low: Exact,
+    low: MaybeExact,
     #[serde(default)]
-    previous_close: Exact,
+    previous_close: MaybeExact,
     #[serde(default)]
-    iex_realtime_size: Exact,
+    iex_realtime_size: MaybeExact,
     #[serde(default)]
-    iex_bid_price: Exact,
+    iex_bid_price: MaybeExact,
     #[serde(default)]
-    iex_bid_size: Exact,
+    iex_bid_size: MaybeExact,
     #[serde(default)]
-    iex_ask_price: Exact,
+    iex_ask_price: MaybeExact,
     #[serde(default)]
-    iex_ask_size: Exact,
+    iex_ask_size: MaybeExact,
     #[serde(borrow, default)]
     currency: Option<Cow<'a, str>>,
     #[serde(rename = "isUSMarketOpen", default)]
@@ -84,7 +84,7 @@ impl Row<'_> {
         let (last, bid, ask) =
             (priced(self.latest_price), priced(self.iex_bid_price), priced(self.iex_ask_price));
         let source = self.latest_source.as_deref();
-        let own_size = if source == Some(OWN_SOURCE) { self.iex_realtime_size } else { Exact(None) };
+        let own_size = if source == Some(OWN_SOURCE) { self.iex_realtime_size } else { MaybeExact(None) };
         Quote {
             last,
             last_size: sized(own_size, last),
@@ -120,7 +120,7 @@ pub(super) fn quote(id: &InstrumentId, body: &str) -> Result<Data, Rejection> {
 
 /// The latest price of one share, a bare number.
 pub(super) fn price(id: &InstrumentId, body: &str) -> Result<Data, Rejection> {
-    let price: Exact = parse(body, "a number")?;
+    let price: MaybeExact = parse(body, "a number")?;
     single(id.clone(), Quote { last: priced(price), ..Quote::default() })
 }
 
@@ -128,17 +128,17 @@ pub(super) fn price(id: &InstrumentId, body: &str) -> Result<Data, Rejection> {
 struct Official<'a> {
     open: Option<Print>,
     close: Option<Print>,
-    high: Exact,
-    low: Exact,
+    high: MaybeExact,
+    low: MaybeExact,
     #[serde(borrow, default)]
     symbol: Option<Cow<'a, str>>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
 struct Print {
-    price: Exact,
+    price: MaybeExact,
     #[serde(default)]
-    time: Exact,
+    time: MaybeExact,
 }
 
 /// The official open and close.
@@ -161,20 +161,20 @@ pub(super) fn official(id: &InstrumentId, body: &str) -> Result<Data, Rejection>
 struct Top<'a> {
     #[serde(borrow)]
     symbol: Cow<'a, str>,
-    bid_price: Exact,
+    bid_price: MaybeExact,
     #[serde(default)]
-    bid_size: Exact,
-    ask_price: Exact,
+    bid_size: MaybeExact,
+    ask_price: MaybeExact,
     #[serde(default)]
-    ask_size: Exact,
+    ask_size: MaybeExact,
     #[serde(default)]
-    last_sale_price: Exact,
+    last_sale_price: MaybeExact,
     #[serde(default)]
-    last_sale_size: Exact,
+    last_sale_size: MaybeExact,
     #[serde(default)]
-    last_sale_time: Exact,
+    last_sale_time: MaybeExact,
     #[serde(default)]
-    last_updated: Exact,
+    last_updated: MaybeExact,
 }
 
 /// Best bid and ask of several shares.
@@ -201,10 +201,10 @@ pub(super) fn tops(question: &Question, body: &str) -> Result<Data, Rejection> {
 struct LastTrade<'a> {
     #[serde(borrow)]
     symbol: Cow<'a, str>,
-    price: Exact,
+    price: MaybeExact,
     #[serde(default)]
-    size: Exact,
-    time: Exact,
+    size: MaybeExact,
+    time: MaybeExact,
 }
 
 /// The venue's last trades of several shares.

@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 
 use super::request::{below_version, chart, read, spell, wants};
 use super::{bars, lists, quotes};
-use crate::text::{is_html, is_unnamed};
+use crate::body::is_html;
+use crate::symbol::is_unnamed;
 use crate::{Data, HttpRequest, HttpResponse, Question, Quoted, Rejection, Window};
 
 pub(super) fn decode(

@@ -3,8 +3,8 @@
 use domain::{Adjustment, Date, Instant, InstrumentId, Interval, Range, Session, Venue};
 
 use super::{BATCH, ZONE};
-use crate::field::is_united_states;
-use crate::text::{ZoneWalk, all_time, given, unnamed};
+use crate::local_time::{Zone, all_time};
+use crate::symbol::{given, is_united_states, unnamed};
 use crate::wire::encode_segment;
 use crate::{Ask, HttpRequest, Question, Rejection};
 
@@ -166,8 +166,8 @@ pub(super) fn reaches_back(word: &str, today: Date) -> Result<Option<Date>, Reje
     }))
 }
 
-fn zone() -> ZoneWalk {
-    ZoneWalk::named(ZONE).expect("jiff carries the zones of the world")
+fn zone() -> Zone {
+    Zone::named(ZONE).expect("jiff carries the zones of the world")
 }
 
 /// The date in New York.
@@ -181,7 +181,7 @@ fn compact(date: Date) -> String {
 
 /// First and last date in New York that a range meets.
 fn dates(range: Range) -> (Date, Date) {
-    let mut zone = zone();
+    let zone = zone();
     let last = Instant::from_nanos(range.end.as_nanos().saturating_sub(1)).max(range.start);
     (zone.date(range.start), zone.date(last))
 }
@@ -195,7 +195,7 @@ fn minutes_of(range: Range) -> Date {
 
 /// The part of a range that one date's minutes speak for: up to the next date's open.
 pub(super) fn covered(asked: Range, date: Date) -> Option<Range> {
-    let mut zone = zone();
+    let zone = zone();
     let start = zone.instant(date.yesterday().ok()?.at(16, 0, 0, 0))?;
     let end = zone.instant(date.tomorrow().ok()?.at(9, 30, 0, 0))?;
     Some(asked.intersect(Range::new(start, end)))
@@ -203,7 +203,7 @@ pub(super) fn covered(asked: Range, date: Date) -> Option<Range> {
 
 /// From midnight to midnight in New York.
 pub(super) fn day(date: Date) -> Range {
-    let mut zone = zone();
+    let zone = zone();
     let start = zone.instant(date.at(0, 0, 0, 0)).unwrap_or(Instant::MIN);
     let next = date.tomorrow().ok().and_then(|next| zone.instant(next.at(0, 0, 0, 0)));
     Range::new(start, next.unwrap_or(Instant::MAX))

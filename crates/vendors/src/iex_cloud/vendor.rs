@@ -11,9 +11,9 @@ use super::lists::EXCHANGES;
 use super::quotes::{DELAYED_SOURCE, OWN_SOURCE};
 use super::reply::{BAD_KEY, BAD_REQUEST, UNKNOWN_SYMBOL};
 use super::request::{self, Chart, below_version, is_raw, reaches_back, today, wants};
-use crate::field::counts;
-use crate::json::{Object, array, quoted};
-use crate::text::ZoneWalk;
+use crate::body::{Object, array, quoted};
+use crate::local_time::Zone;
+use crate::number::counts;
 use crate::{Data, HttpRequest, HttpResponse, Quoted, Rejection};
 
 /// Content type of plain text.
@@ -154,7 +154,7 @@ fn chart(
     now: Instant,
 ) -> Result<Costed, Rejection> {
     let is_minutes = series.interval == Interval::M1;
-    let mut zone = ZoneWalk::named(ZONE).ok_or(Rejection::VendorFault { status: 500 })?;
+    let zone = Zone::named(ZONE).ok_or(Rejection::VendorFault { status: 500 })?;
     let today = today(now);
     let mut date_of = |bar: &Bar| bar.trading_date.unwrap_or_else(|| zone.date(bar.start));
     let mut kept: Vec<&Bar> = match chart {

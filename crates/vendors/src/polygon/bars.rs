@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::reply::{Reply, accept, paged, parse, reply};
 use super::symbols::{UNNAMED, is_placeholder, only, own, spell};
-use crate::json::Exact;
-use crate::text::{Zone, ZoneWalk};
+use crate::local_time::Zone;
+use crate::number::MaybeExact;
 use crate::{Data, Decoded, HttpRequest, Question, Quoted, Rejection};
 
 const ROWS: &str = "rows of bars with t, o, h, l and c";
@@ -18,17 +18,17 @@ const ROWS: &str = "rows of bars with t, o, h, l and c";
 struct Row<'a> {
     #[serde(rename = "T", borrow, default)]
     ticker: Option<Cow<'a, str>>,
-    t: Exact,
-    o: Exact,
-    h: Exact,
-    l: Exact,
-    c: Exact,
+    t: MaybeExact,
+    o: MaybeExact,
+    h: MaybeExact,
+    l: MaybeExact,
+    c: MaybeExact,
     #[serde(default)]
-    v: Exact,
+    v: MaybeExact,
     #[serde(default)]
-    vw: Exact,
+    vw: MaybeExact,
     #[serde(default)]
-    n: Exact,
+    n: MaybeExact,
 }
 
 impl Row<'_> {
@@ -63,10 +63,10 @@ pub(super) fn range(
         series.interval = interval_of(&series.bars).unwrap_or(series.interval);
     }
     if !series.interval.is_intraday() {
-        let mut zone = ZoneWalk::named("America/New_York").ok_or(Rejection::unreadable(ROWS))?;
+        let zone = Zone::named("America/New_York").ok_or(Rejection::unreadable(ROWS))?;
         for bar in &mut series.bars {
             let date = zone.date(bar.start);
-            date_bar(bar, date, series.interval, &mut zone)?;
+            date_bar(bar, date, series.interval, &zone)?;
         }
     }
     paged(sent, &reply, Data::Bars(series), None)
@@ -126,12 +126,12 @@ struct OpenClose<'a> {
     symbol: Cow<'a, str>,
     #[serde(borrow)]
     from: Cow<'a, str>,
-    open: Exact,
-    high: Exact,
-    low: Exact,
-    close: Exact,
+    open: MaybeExact,
+    high: MaybeExact,
+    low: MaybeExact,
+    close: MaybeExact,
     #[serde(default)]
-    volume: Exact,
+    volume: MaybeExact,
 }
 
 /// One day of one share.
@@ -193,7 +193,7 @@ fn closed_bar(row: &Row<'_>, zone: &Zone) -> Result<Bar, Rejection> {
 }
 
 /// Gives a bar of a day or longer its trading date. The vendor's week starts on Sunday, ours on Monday.
-fn date_bar(bar: &mut Bar, date: Date, interval: Interval, zone: &mut ZoneWalk) -> Result<(), Rejection> {
+fn date_bar(bar: &mut Bar, date: Date, interval: Interval, zone: &Zone) -> Result<(), Rejection> {
     bar.trading_date = Some(date);
     if interval == Interval::W1 && date.weekday() == jiff::civil::Weekday::Sunday {
         let monday = date.tomorrow().map_err(|_| Rejection::unreadable(ROWS))?;

@@ -29,7 +29,7 @@ fn span() -> impl Strategy<Value = Range> {
 /// A range of whole days in New York.
 fn days() -> impl Strategy<Value = Range> {
     (0_i64..20_000, 1_i64..4_000).prop_map(|(first, count)| {
-        let zone = crate::text::Zone::new_york();
+        let zone = crate::local_time::Zone::new_york();
         let midnight = |day: i64| {
             let date = Date::constant(1970, 1, 2).checked_add(jiff::Span::new().days(day)).unwrap();
             zone.midnight(date).unwrap()
@@ -96,7 +96,7 @@ proptest! {
     ) {
         let interval = if is_daily { Interval::D1 } else { Interval::M5 };
         let mut series = BarSeries::empty(InstrumentId::new("ACME", Venue::US), interval, Adjustment::Split);
-        let zone = crate::text::Zone::new_york();
+        let zone = crate::local_time::Zone::new_york();
         let mut date = Date::constant(2024, 2, 20);
         for (index, (prices, volume, vwap, trades)) in rows.into_iter().enumerate() {
             let seconds = 300 * u64::try_from(index).unwrap();

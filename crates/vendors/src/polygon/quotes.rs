@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::reply::{Reply, accept, oldest_first, paged, parse, reply, stated_delay};
 use super::symbols::{UNNAMED, is_share, only, own, read};
-use crate::json::Exact;
+use crate::number::MaybeExact;
 use crate::{Data, Decoded, HttpRequest, Question, Quoted, Rejection};
 
 /// Shares in a round lot.
@@ -19,10 +19,10 @@ pub(super) const LOT: Decimal = Decimal::ONE_HUNDRED;
 struct LastTrade<'a> {
     #[serde(rename = "T", borrow, default)]
     ticker: Option<Cow<'a, str>>,
-    p: Exact,
+    p: MaybeExact,
     #[serde(default)]
-    s: Exact,
-    t: Exact,
+    s: MaybeExact,
+    t: MaybeExact,
 }
 
 /// Best bid and ask, `t` in nanoseconds.
@@ -31,23 +31,23 @@ struct LastQuote<'a> {
     #[serde(rename = "T", borrow, default)]
     ticker: Option<Cow<'a, str>>,
     #[serde(rename = "P")]
-    ask: Exact,
+    ask: MaybeExact,
     #[serde(rename = "S", default)]
-    ask_lots: Exact,
+    ask_lots: MaybeExact,
     #[serde(rename = "p")]
-    bid: Exact,
+    bid: MaybeExact,
     #[serde(rename = "s", default)]
-    bid_lots: Exact,
-    t: Exact,
+    bid_lots: MaybeExact,
+    t: MaybeExact,
 }
 
 /// A price that is one: the vendor writes zero where there is none.
-fn priced(price: Exact) -> Option<Price> {
+fn priced(price: MaybeExact) -> Option<Price> {
     price.price().filter(|price| *price != Price::ZERO)
 }
 
 /// Units of a size in round lots, next to its price; none where there is no price.
-fn lots(size: Exact, price: Option<Price>, id: &InstrumentId) -> Option<Size> {
+fn lots(size: MaybeExact, price: Option<Price>, id: &InstrumentId) -> Option<Size> {
     let lot = if is_share(id) { LOT } else { Decimal::ONE };
     price.and_then(|_| size.0?.checked_mul(lot)).map(Size::new)
 }
@@ -101,13 +101,13 @@ pub(super) fn last_quote(question: &Question, body: &str) -> Result<Data, Reject
 /// One state of bid and ask in a history.
 #[derive(Deserialize)]
 struct PastQuote {
-    bid_price: Exact,
+    bid_price: MaybeExact,
     #[serde(default)]
-    bid_size: Exact,
-    ask_price: Exact,
+    bid_size: MaybeExact,
+    ask_price: MaybeExact,
     #[serde(default)]
-    ask_size: Exact,
-    sip_timestamp: Exact,
+    ask_size: MaybeExact,
+    sip_timestamp: MaybeExact,
 }
 
 /// A history of bid and ask.
@@ -138,15 +138,15 @@ pub(super) fn history(question: &Question, sent: &HttpRequest, body: &str) -> Re
 #[derive(Default, Deserialize)]
 struct Day {
     #[serde(default)]
-    o: Exact,
+    o: MaybeExact,
     #[serde(default)]
-    h: Exact,
+    h: MaybeExact,
     #[serde(default)]
-    l: Exact,
+    l: MaybeExact,
     #[serde(default)]
-    c: Exact,
+    c: MaybeExact,
     #[serde(default)]
-    v: Exact,
+    v: MaybeExact,
 }
 
 /// All that is known of one share now. Cleared at 03:30 in New York; before the first trade `day` is absent
@@ -166,7 +166,7 @@ struct Snapshot<'a> {
     last_quote: Option<LastQuote<'a>>,
     /// Nanoseconds.
     #[serde(default)]
-    updated: Exact,
+    updated: MaybeExact,
 }
 
 const SNAPSHOT: &str = "a snapshot with its ticker";
@@ -254,7 +254,7 @@ struct Unified<'a> {
     error: Option<Cow<'a, str>>,
     /// An index has a value instead of trades.
     #[serde(default)]
-    value: Exact,
+    value: MaybeExact,
     #[serde(borrow, default)]
     last_trade: Option<UnifiedTrade<'a>>,
     #[serde(borrow, default)]
@@ -263,37 +263,37 @@ struct Unified<'a> {
     session: Option<UnifiedSession>,
     /// Nanoseconds.
     #[serde(default)]
-    last_updated: Exact,
+    last_updated: MaybeExact,
     #[serde(borrow, default)]
     timeframe: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
 struct UnifiedTrade<'a> {
-    price: Exact,
+    price: MaybeExact,
     #[serde(default)]
-    size: Exact,
+    size: MaybeExact,
     #[serde(default)]
-    sip_timestamp: Exact,
+    sip_timestamp: MaybeExact,
     /// In place of the former outside of shares.
     #[serde(default)]
-    participant_timestamp: Exact,
+    participant_timestamp: MaybeExact,
     #[serde(default)]
-    last_updated: Exact,
+    last_updated: MaybeExact,
     #[serde(borrow, default)]
     timeframe: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
 struct UnifiedQuote<'a> {
-    bid: Exact,
+    bid: MaybeExact,
     #[serde(default)]
-    bid_size: Exact,
-    ask: Exact,
+    bid_size: MaybeExact,
+    ask: MaybeExact,
     #[serde(default)]
-    ask_size: Exact,
+    ask_size: MaybeExact,
     #[serde(default)]
-    last_updated: Exact,
+    last_updated: MaybeExact,
     #[serde(borrow, default)]
     timeframe: Option<Cow<'a, str>>,
 }
@@ -301,15 +301,15 @@ struct UnifiedQuote<'a> {
 #[derive(Deserialize)]
 struct UnifiedSession {
     #[serde(default)]
-    open: Exact,
+    open: MaybeExact,
     #[serde(default)]
-    high: Exact,
+    high: MaybeExact,
     #[serde(default)]
-    low: Exact,
+    low: MaybeExact,
     #[serde(default)]
-    previous_close: Exact,
+    previous_close: MaybeExact,
     #[serde(default)]
-    volume: Exact,
+    volume: MaybeExact,
 }
 
 impl Unified<'_> {
@@ -326,7 +326,7 @@ impl Unified<'_> {
             quote.last = priced(trade.price);
             quote.last_size = quote.last.and_then(|_| trade.size.size());
             let stamps = [trade.sip_timestamp, trade.participant_timestamp, trade.last_updated];
-            quote.event_time = stamps.into_iter().find_map(Exact::nanos);
+            quote.event_time = stamps.into_iter().find_map(MaybeExact::nanos);
             timeframes.push(trade.timeframe.as_deref());
         }
         if let Some(best) = &self.last_quote {

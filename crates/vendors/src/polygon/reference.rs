@@ -12,15 +12,15 @@ use serde::Deserialize;
 
 use super::reply::{Reply, oldest_first, paged, parse, reply};
 use super::symbols::{only, own, read};
-use crate::json::Exact;
+use crate::number::MaybeExact;
 use crate::{Data, Decoded, HttpRequest, Question, Rejection};
 
 /// One execution, times in nanoseconds.
 #[derive(Deserialize)]
 struct TradeRow<'a> {
-    price: Exact,
-    size: Exact,
-    sip_timestamp: Exact,
+    price: MaybeExact,
+    size: MaybeExact,
+    sip_timestamp: MaybeExact,
     #[serde(borrow, default)]
     id: Option<Cow<'a, str>>,
     #[serde(default)]
@@ -60,8 +60,8 @@ struct SplitRow<'a> {
     ticker: Cow<'a, str>,
     #[serde(borrow)]
     execution_date: Cow<'a, str>,
-    split_from: Exact,
-    split_to: Exact,
+    split_from: MaybeExact,
+    split_to: MaybeExact,
 }
 
 /// Splits: 4-for-1 is from 1 to 4.
@@ -86,7 +86,7 @@ struct DividendRow<'a> {
     ticker: Cow<'a, str>,
     #[serde(borrow)]
     ex_dividend_date: Cow<'a, str>,
-    cash_amount: Exact,
+    cash_amount: MaybeExact,
     #[serde(borrow, default)]
     currency: Option<Cow<'a, str>>,
     #[serde(borrow, default)]

@@ -6,7 +6,7 @@ use domain::{Adjustment, Date, Delivery, Instant, InstrumentId, Interval, Range,
 
 use super::symbols::{EVERYTHING, is_placeholder, is_share, read, spell};
 use super::{BATCH, PROFILE};
-use crate::text::Zone;
+use crate::local_time::Zone;
 use crate::wire::encode_segment;
 use crate::{Ask, HttpRequest, Question, Rejection};
 

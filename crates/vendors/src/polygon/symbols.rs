@@ -3,7 +3,7 @@
 
 use domain::{InstrumentId, Venue};
 
-use crate::field::is_united_states;
+use crate::symbol::is_united_states;
 use crate::{Question, Rejection};
 
 /// Indices whose usual name differs from the vendor's.

@@ -9,8 +9,8 @@ use domain::{
 use super::request::{self, MOST_BASE_BARS, MOST_ROWS, MOST_TICKS};
 use super::symbols::{is_share, spell};
 use super::{bars, quotes};
-use crate::json::{Object, array, quoted};
-use crate::text::Zone;
+use crate::body::{Object, array, quoted};
+use crate::local_time::Zone;
 use crate::{Data, HttpRequest, HttpResponse, Quoted, Rejection};
 
 /// Decimal places of prices in bars of shares.

@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{Meta, id_of, wording};
-use crate::field::{counts, local, new_per_old};
-use crate::text::{Exact, is_unnamed};
+use crate::local_time::local;
+use crate::number::{Exact, counts, new_per_old};
+use crate::symbol::is_unnamed;
 use crate::{Data, HttpRequest, Rejection};
 
 #[derive(Deserialize)]

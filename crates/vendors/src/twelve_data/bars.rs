@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::quotes::{code_of, five_places};
 use super::request::{adjustment_of, interval_of, param, word_of};
 use super::{MOST_ROWS, Meta, wording};
-use crate::field::{local, nullable, price};
-use crate::text::{Exact, ZoneWalk};
+use crate::local_time::{Zone, local};
+use crate::number::{Exact, nullable, price};
 use crate::{Data, HttpRequest, Rejection};
 
 /// A reply: bars, or a refusal under 200.
@@ -71,11 +71,11 @@ pub(super) fn decode(
         // Currencies and coins name no zone: theirs is UTC.
         _ => told.unwrap_or("UTC"),
     };
-    let mut zone = ZoneWalk::named(zone_name).ok_or(Rejection::unreadable("a known `exchange_timezone`"))?;
+    let zone = Zone::named(zone_name).ok_or(Rejection::unreadable("a known `exchange_timezone`"))?;
     // Dates belong to the exchange, whatever zone was asked for.
-    let mut days = match told {
-        Some(name) => ZoneWalk::named(name).ok_or(Rejection::unreadable("a known `exchange_timezone`"))?,
-        None => ZoneWalk::named("UTC").expect("jiff carries the zones of the world"),
+    let days = match told {
+        Some(name) => Zone::named(name).ok_or(Rejection::unreadable("a known `exchange_timezone`"))?,
+        None => Zone::named("UTC").expect("jiff carries the zones of the world"),
     };
     let mut series = BarSeries::empty(meta.instrument(asked), interval, adjustment_of(sent)?);
     series.denomination = meta.denomination();

@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::request::{param, read_symbol, spell};
 use super::{Meta, wording};
-use crate::field::{local, price};
-use crate::text::{Exact, is_unnamed};
+use crate::local_time::local;
+use crate::number::{Exact, price};
+use crate::symbol::is_unnamed;
 use crate::{Data, HttpRequest, Quoted, Rejection};
 
 /// An object of an unknown set of keys, in the order of the reply.

@@ -3,8 +3,8 @@
 use domain::{Adjustment, Date, Instant, InstrumentId, Interval, Range, Session, Venue};
 
 use super::MOST_ROWS;
-use crate::field::{dates_around, is_united_states, local, range_of_dates};
-use crate::text::{all_time, given, local_time, unnamed};
+use crate::local_time::{all_time, dates_around, local, local_time, range_of_dates};
+use crate::symbol::{given, is_united_states, unnamed};
 use crate::{HttpRequest, Question, Rejection};
 
 /// Most symbols one request may name.

@@ -246,7 +246,7 @@ fn a_listing_abroad_is_spelled_with_its_exchange_and_read_back() {
         assert_eq!(request.target(), target);
         let Ok(Question::Quotes { instruments, .. }) = request::decode(&request) else { panic!("{target}") };
         assert_eq!(instruments[0].name(), instrument.name());
-        let is_here = crate::field::is_united_states(instrument.venue());
+        let is_here = crate::symbol::is_united_states(instrument.venue());
         assert!(is_here || instruments == [instrument], "{target}");
     }
     let index =

@@ -74,7 +74,7 @@ fn meaning(code: u16, message: &str) -> Rejection {
 
 /// What a reply under any status but 200 means.
 pub(super) fn refusal(response: &HttpResponse) -> Rejection {
-    let body = crate::text::without_mark(&response.body);
+    let body = crate::body::without_mark(&response.body);
     let failure = serde_json::from_slice::<Failure<'_>>(body).unwrap_or_default();
     let rejection = match (failure.rejection(), response.status) {
         (Some(rejection), _) => rejection,

@@ -13,7 +13,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{interval_of, interval_word, refusal, symbol};
-use crate::text::{Cells, Exact, ZoneWalk, without_mark};
+use crate::body::without_mark;
+use crate::local_time::Zone;
+use crate::number::{Cells, Exact};
 use crate::{HttpResponse, Rejection};
 
 #[derive(Deserialize)]
@@ -187,12 +189,12 @@ impl Chart<'_> {
         symbol::agree(asked, &self.meta.symbol, self.meta.exchange_name.as_deref())
     }
 
-    fn zone(&self) -> Result<ZoneWalk, Rejection> {
+    fn zone(&self) -> Result<Zone, Rejection> {
         let meta = &self.meta;
         meta.exchange_timezone_name
             .as_deref()
-            .and_then(ZoneWalk::named)
-            .or_else(|| ZoneWalk::fixed(meta.gmtoffset?))
+            .and_then(Zone::named)
+            .or_else(|| Zone::fixed(meta.gmtoffset?))
             .ok_or(Rejection::unreadable("the exchange's time zone"))
     }
 
@@ -242,7 +244,7 @@ impl Chart<'_> {
         let [mut open, mut high, mut low, mut volume] = others.map(Column::of);
         let mut close = Column::of(Some(close));
         let mut adjusted = Column::of(self.indicators.adjclose.first().and_then(|column| column.adjclose));
-        let mut zone = self.zone()?;
+        let zone = self.zone()?;
         let dated = !interval.is_intraday();
         let mut bars = Vec::with_capacity(self.timestamp.len());
         for secs in &self.timestamp {
@@ -307,7 +309,7 @@ impl Chart<'_> {
     /// # Errors
     /// [`Rejection::Unreadable`] for a split without a ratio or a chart without a zone.
     pub(super) fn actions(&self, instrument: &InstrumentId) -> Result<Vec<CorporateAction>, Rejection> {
-        let mut zone = self.zone()?;
+        let zone = self.zone()?;
         let mut actions = Vec::new();
         let mut add = |secs: i64, kind, description: Option<&str>| {
             let ex_date = zone.date(Instant::from_secs(secs));
@@ -353,7 +355,7 @@ impl Chart<'_> {
             volume: meta.regular_market_volume.map(Exact::size),
             event_time,
             trading_date: match (event_time, self.zone()) {
-                (Some(at), Ok(mut zone)) => Some(zone.date(at)),
+                (Some(at), Ok(zone)) => Some(zone.date(at)),
                 _ => None,
             },
             denomination: self.denomination(),

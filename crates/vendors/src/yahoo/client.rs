@@ -7,7 +7,8 @@ use domain::{BarSeries, Instant, Interval, Range};
 use super::{
     CRUMB_PATH, Endpoint, QUOTE_PATH, SEARCH_PATH, chart, interval_of, interval_word, quotes, refusal, symbol,
 };
-use crate::text::{given, is_html};
+use crate::body::is_html;
+use crate::symbol::given;
 use crate::wire::encode_segment;
 use crate::{Ask, Data, Decoded, HttpRequest, HttpResponse, Question, Quoted, Rejection, Session};
 
@@ -145,7 +146,7 @@ pub(super) fn decode_response(
                 let told = if alone {
                     chart.instrument(instrument)
                 } else {
-                    chart.instrument(&crate::text::unnamed())
+                    chart.instrument(&crate::symbol::unnamed())
                 };
                 chart.series(told?, asked)
             });
@@ -172,7 +173,7 @@ pub(super) fn decode_response(
 /// A reply to something we do not ask, or not so: the error inside, else a payload we have no word for.
 fn otherwise(response: &HttpResponse) -> Rejection {
     refusal::inside(response.status, &response.body).unwrap_or_else(|| {
-        match serde_json::from_slice::<serde::de::IgnoredAny>(crate::text::without_mark(&response.body)) {
+        match serde_json::from_slice::<serde::de::IgnoredAny>(crate::body::without_mark(&response.body)) {
             Ok(_) => Rejection::Unsupported,
             Err(_) => Rejection::unreadable("JSON"),
         }
@@ -209,7 +210,7 @@ fn after_chart(
             let chart = chart::read(response)?;
             let instrument = match instruments.as_slice() {
                 [one] => chart.instrument(one)?,
-                _ => chart.instrument(&crate::text::unnamed())?,
+                _ => chart.instrument(&crate::symbol::unnamed())?,
             };
             Ok(Decoded::Whole(Data::Quotes(vec![Quoted { instrument, quote: Ok(chart.quote()?) }])))
         }

@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use domain::{Adjustment, Instant, Interval, VendorId};
 
-use crate::text::given;
+use crate::symbol::given;
 use crate::{
     Ask, Codec, Data, Decoded, HttpRequest, HttpResponse, KeySlot, Offer, Profile, Question, Rejection,
     Status, VendorClass,

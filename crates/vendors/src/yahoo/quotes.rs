@@ -10,7 +10,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{refusal, symbol};
-use crate::text::{Exact, ZoneWalk, without_mark};
+use crate::body::without_mark;
+use crate::local_time::Zone;
+use crate::number::Exact;
 use crate::{HttpResponse, Quoted, Rejection};
 
 /// Shares in a lot of an American quote.
@@ -79,7 +81,7 @@ impl Row {
         let units = if self.market.as_deref() == Some(AMERICAN) { Ratio::new(LOT) } else { Ratio::ONE };
         let size = |lots: Option<Exact>| lots.map(|lots| Size::new(lots.0) * units);
         let event_time = self.regular_market_time.map(Instant::from_secs);
-        let mut zone = self.exchange_timezone_name.as_deref().and_then(ZoneWalk::named);
+        let mut zone = self.exchange_timezone_name.as_deref().and_then(Zone::named);
         Ok(Quote {
             last: self.regular_market_price.map(Exact::price),
             last_size: None,

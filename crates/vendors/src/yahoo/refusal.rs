@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::text::{is_html, without_mark};
+use crate::body::{is_html, without_mark};
 use crate::{HttpResponse, Rejection};
 
 /// The refusal a reply amounts to by its status, its form or the error inside it; `None` for a reply that

@@ -4,7 +4,7 @@ use domain::venue_suffix::{is_united_states, suffix_of_venue, venue_of_suffix};
 use domain::{InstrumentId, InstrumentKind, Venue};
 
 use crate::Rejection;
-use crate::text::is_unnamed;
+use crate::symbol::is_unnamed;
 
 /// What coins are quoted in at Yahoo: tells `BTC-USD` from the share class in `BRK-B`.
 const COIN_QUOTES: &[&str] =

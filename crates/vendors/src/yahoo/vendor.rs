@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::quotes::{AMERICAN, LOT, PHASES};
 use super::{Endpoint, interval_of, interval_word, symbol};
-use crate::text::{all_time, given, is_unnamed, local_time, unnamed};
+use crate::local_time::{all_time, local_time};
+use crate::symbol::{given, is_unnamed, unnamed};
 use crate::{Data, HttpRequest, HttpResponse, Question, Quoted, Rejection};
 
 /// Yahoo's own number of results where a request names none.

@@ -83,7 +83,7 @@ proptest! {
             0 => Question::Quotes { instruments: vec![instrument], bid_ask: extended },
             1 => Question::Splits { instrument, range },
             2 => Question::Dividends { instrument, range },
-            3 => Question::News { instrument, range: crate::text::all_time(), limit },
+            3 => Question::News { instrument, range: crate::local_time::all_time(), limit },
             4 => Question::Search { words: symbol.to_owned(), limit },
             _ => Question::Bars {
                 instrument, interval, range, adjustment: Adjustment::Split,
@@ -146,7 +146,7 @@ proptest! {
         let quote = Quote {
             last: price(bid), bid: price(bid), ask: price(bid + 1), bid_size: Some(Size::from(lots * 100)),
             volume: Some(Size::from(lots)), event_time: Some(Instant::from_secs(secs)),
-            trading_date: Some(crate::text::local_date(Instant::from_secs(secs), "America/New_York")),
+            trading_date: Some(crate::local_time::local_date(Instant::from_secs(secs), "America/New_York")),
             denomination: Some(Denomination::USD), stated_delay: Some(std::time::Duration::from_secs(900)),
             phase: Some(domain::MarketPhase::Open), ..Quote::default()
         };
