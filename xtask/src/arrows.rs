@@ -32,7 +32,7 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// Checks every dependency of every crate.
-pub fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     let output = Command::new("cargo")
         .args(["metadata", "--format-version", "1", "--no-deps"])
         .current_dir(run::root())

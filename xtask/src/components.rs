@@ -57,7 +57,7 @@ fn is_root() -> bool {
 
 /// Installs what is missing. Where that is not allowed it prints the line to type; under `CI=true` a
 /// missing component is a failure.
-pub fn ensure() -> Result<()> {
+pub(crate) fn ensure() -> Result<()> {
     let mut updated = false;
     for tool in TOOLS {
         if run::answers(tool.probe.0, tool.probe.1) {
@@ -81,7 +81,7 @@ pub fn ensure() -> Result<()> {
 }
 
 /// Says what will be skipped, and why.
-pub fn report() {
+pub(crate) fn report() {
     let data = std::env::var("MDA_TEST_DATA").map_or_else(|_| run::root().join("../shared"), Into::into);
     if !data.join("fixtures").is_dir() {
         println!("» skipped: every test over recorded data ({} has no fixtures)", data.display());
@@ -94,12 +94,12 @@ pub fn report() {
 }
 
 /// Runs every fuzz target for a moment.
-pub fn short_fuzz() -> Result<()> {
+pub(crate) fn short_fuzz() -> Result<()> {
     fuzz(SHORT_FUZZ_SECS)
 }
 
 /// What takes hours.
-pub fn long() -> Result<()> {
+pub(crate) fn long() -> Result<()> {
     ensure()?;
     fuzz(LONG_FUZZ_SECS)?;
     run::cargo(&["bench", "--workspace"])

@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 use crate::run;
 
 /// Writes the skeleton and says what to do next.
-pub fn write(id: &str) -> Result<()> {
+pub(crate) fn write(id: &str) -> Result<()> {
     let shape = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     ensure!(
         !id.is_empty() && id.chars().all(shape) && id.starts_with(|c: char| c.is_ascii_lowercase()),
@@ -60,7 +60,7 @@ use crate::{{
 }};
 
 /// The dialect of {name}.
-pub struct {name};
+pub(crate) struct {name};
 
 static PROFILE: Profile = Profile {{
     id: VendorId("{id}"),

@@ -6,22 +6,22 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 /// The project's folder.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies inside the project")
 }
 
 /// Runs cargo in the project's folder.
-pub fn cargo(arguments: &[&str]) -> Result<()> {
+pub(crate) fn cargo(arguments: &[&str]) -> Result<()> {
     program("cargo", arguments, &[])
 }
 
 /// Runs cargo with one environment variable more.
-pub fn with_env(name: &str, value: &str, arguments: &[&str]) -> Result<()> {
+pub(crate) fn with_env(name: &str, value: &str, arguments: &[&str]) -> Result<()> {
     program("cargo", arguments, &[(name, value)])
 }
 
 /// Runs a program in the project's folder; an exit code other than zero is an error.
-pub fn program(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
+pub(crate) fn program(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
     println!("» {name} {}", arguments.join(" "));
     let status = Command::new(name)
         .args(arguments)
@@ -36,6 +36,6 @@ pub fn program(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> 
 }
 
 /// Whether a program answers to `--version` (or the given arguments).
-pub fn answers(name: &str, arguments: &[&str]) -> bool {
+pub(crate) fn answers(name: &str, arguments: &[&str]) -> bool {
     Command::new(name).args(arguments).output().is_ok_and(|output| output.status.success())
 }
