@@ -30,10 +30,15 @@ fn main() -> ExitCode {
             return ExitCode::from(exit::INTERNAL);
         }
     };
+    let as_json = arguments.json;
     match runtime.block_on(carry_out(arguments)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("mda: {error:#}");
+            if as_json {
+                println!("{}", serde_json::json!({"ok": false, "error": format!("{error:#}")}));
+            } else {
+                eprintln!("mda: {error:#}");
+            }
             ExitCode::from(exit::of(&error))
         }
     }

@@ -1,0 +1,49 @@
+//! LIM-1, LIM-2, TGT-4: a quota holds over a process that is killed.
+
+use std::time::Duration;
+
+use crate::stage::{Gateway, Vendors, instant};
+
+const SYMBOLS: [&str; 16] = [
+    "AAPL", "MSFT", "NVDA", "AMZN", "INTC", "IBM", "KO", "JPM", "V", "WMT", "NFLX", "NKE", "GOOG", "TSLA",
+    "SPY", "BA",
+];
+
+#[test]
+fn a_killed_gateway_remembers_which_permits_it_has_spent() {
+    // LIM-1, LIM-2, LIM-8, BRK-1: five calls a minute, alone, many distinct questions.
+    let vendors =
+        Vendors::start(&["--plan", "alpha_vantage=free", "--no-latency", "--at", "2026-11-18T15:30:00Z"]);
+    let configuration = vendors.configuration(&["alpha_vantage"]);
+    let data = tempfile::tempdir().unwrap();
+    let ask = |gateway: &Gateway, symbols: &[&str]| {
+        for symbol in symbols {
+            let reply = gateway.get(&format!("/v1/quotes/latest?symbols={symbol}&deadline=150ms"));
+            match reply.status {
+                200 => {}
+                503 | 504 => {
+                    assert!(reply.json()["retry_after_ms"].is_u64(), "{}", reply.body);
+                    assert!(reply.header("retry-after").is_some(), "{:?}", reply.headers);
+                }
+                _ => panic!("{symbol}: {} {}", reply.status, reply.body),
+            }
+        }
+    };
+    let mut gateway = Gateway::serve(&configuration, data.path());
+    ask(&gateway, &SYMBOLS[..8]);
+    let before = vendors.journal().len();
+    assert!((1..=5).contains(&before), "{before}");
+    gateway.running.kill();
+    let gateway = Gateway::serve(&configuration, data.path());
+    ask(&gateway, &SYMBOLS[8..]);
+    let times: Vec<_> = vendors.journal().iter().map(|line| instant(&line["at"])).collect();
+    let worst = times
+        .iter()
+        .map(|from| {
+            times.iter().filter(|at| *at >= from && at.since(*from) < Duration::from_secs(60)).count()
+        })
+        .max();
+    assert!(worst <= Some(5), "{worst:?} in one minute");
+    let refused = vendors.journal().iter().filter(|line| line["status"] == 429).count();
+    assert_eq!(refused, 0, "the vendor never has to say no");
+}
