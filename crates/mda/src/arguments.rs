@@ -70,6 +70,12 @@ pub(crate) struct Demo {
     /// Let the shared clock run so many times faster
     #[arg(long, default_value_t = 1.0)]
     pub speed: f64,
+    /// A fault to come, as VENDOR:FAULT@AFTER+FOR (polygon:outage@30s+60s); may be given several times
+    #[arg(long = "fault", value_name = "VENDOR:FAULT@AFTER+FOR")]
+    pub faults: Vec<String>,
+    /// Draw faults of every kind for a week from this seed
+    #[arg(long, value_name = "SEED")]
+    pub chaos_seed: Option<u64>,
     /// Only come up; do not tell the story of a failing vendor
     #[arg(long)]
     pub quiet: bool,
@@ -121,6 +127,12 @@ pub(crate) struct Simulate {
     /// Plan of a vendor, as VENDOR=PLAN; may be given several times
     #[arg(long = "plan", value_name = "VENDOR=PLAN")]
     pub plans: Vec<String>,
+    /// A fault to come, as VENDOR:FAULT@AFTER+FOR (polygon:outage@30s+60s); may be given several times
+    #[arg(long = "fault", value_name = "VENDOR:FAULT@AFTER+FOR")]
+    pub faults: Vec<String>,
+    /// Draw faults of every kind for a week from this seed
+    #[arg(long, value_name = "SEED")]
+    pub chaos_seed: Option<u64>,
     /// Answer without delay
     #[arg(long)]
     pub no_latency: bool,

@@ -23,6 +23,8 @@ pub(crate) async fn run(demo: Demo) -> Result<u8> {
         market: demo.market.as_deref(),
         seed: demo.seed,
         plans: &[],
+        faults: &demo.faults,
+        chaos_seed: demo.chaos_seed,
         latency: true,
         limits: true,
     };
@@ -37,7 +39,7 @@ pub(crate) async fn run(demo: Demo) -> Result<u8> {
     };
     let vendors_address = vendors_at.local_addr()?;
     let text = configuration(vendors_address, &plans, true);
-    let world = Arc::new(world(&behaviour, Arc::clone(&market), plans, Arc::clone(&clock)));
+    let world = Arc::new(world(&behaviour, Arc::clone(&market), plans, Arc::clone(&clock))?);
     let simulator = Simulator::start(vendors_at, Arc::clone(&world))?;
 
     let folder = tempfile::tempdir().context("no temporary folder")?;

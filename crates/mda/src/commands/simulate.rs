@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use domain::{Directory, Instant, Venue};
+use domain::{Directory, Instant, Range, VendorId, Venue};
 use gateway::{Clock, Entropy};
-use simulator::{Bottle, Faults, Journal, Latency, Market, SeededEntropy, Simulator, World};
+use simulator::{
+    Bottle, Fault, Faults, Journal, Latency, Market, Schedule, SeededEntropy, Simulator, Spell, World,
+};
 use vendors::{Codec, Plan};
 
 use crate::arguments::Simulate;
@@ -38,6 +40,10 @@ pub(crate) struct Behaviour<'a> {
     pub plans: &'a [String],
     /// Whether replies take their time.
     pub latency: bool,
+    /// Faults to come, `VENDOR:FAULT@AFTER+FOR`.
+    pub faults: &'a [String],
+    /// Seed of faults drawn at random.
+    pub chaos_seed: Option<u64>,
     /// Whether limits are enforced.
     pub limits: bool,
 }
@@ -48,6 +54,8 @@ pub(crate) async fn run(simulate: Simulate) -> Result<u8> {
         market: simulate.market.as_deref(),
         seed: simulate.seed,
         plans: &simulate.plans,
+        faults: &simulate.faults,
+        chaos_seed: simulate.chaos_seed,
         latency: !simulate.no_latency,
         limits: !simulate.unlimited,
     };
@@ -58,7 +66,7 @@ pub(crate) async fn run(simulate: Simulate) -> Result<u8> {
     }
     let market = Arc::new(market(&behaviour)?);
     let clock = clock(simulate.at.as_deref(), simulate.speed, None)?;
-    let world = Arc::new(world(&behaviour, market, plans, clock));
+    let world = Arc::new(world(&behaviour, market, plans, clock)?);
     let listener = wiring::listen(simulate.listen).await?;
     let simulator = Simulator::start(listener, Arc::clone(&world))?;
     println!("SIMULATED vendors on http://{}", simulator.address());
@@ -129,7 +137,7 @@ pub(crate) fn world(
     market: Arc<Market>,
     plans: Vec<(&'static dyn Codec, Plan)>,
     clock: Arc<dyn Clock>,
-) -> World {
+) -> Result<World> {
     let bottles = plans
         .into_iter()
         .enumerate()
@@ -144,14 +152,32 @@ pub(crate) fn world(
         })
         .collect();
     let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(behaviour.seed));
-    World {
-        market,
-        bottles,
-        clock,
-        entropy,
-        faults: Arc::new(Faults::none()),
-        journal: Arc::new(Journal::new(JOURNAL)),
+    let faults = Arc::new(Faults::scheduled(spells(behaviour, clock.now())?));
+    Ok(World { market, bottles, clock, entropy, faults, journal: Arc::new(Journal::new(JOURNAL)) })
+}
+
+/// The faults to come: those written down, and those drawn for a week.
+fn spells(behaviour: &Behaviour<'_>, now: Instant) -> Result<Vec<Spell>> {
+    const WEEK: Duration = Duration::from_secs(7 * 86_400);
+    let mut spells = behaviour.faults.iter().map(|text| spell(text, now)).collect::<Result<Vec<Spell>>>()?;
+    if let Some(seed) = behaviour.chaos_seed {
+        let vendors: Vec<VendorId> = vendors::ALL.iter().map(|codec| codec.profile().id).collect();
+        spells.extend(Schedule::everything().draw(seed, &vendors, Range::new(now, now + WEEK)));
     }
+    Ok(spells)
+}
+
+/// Reads `VENDOR:FAULT@AFTER+FOR`.
+fn spell(text: &str, now: Instant) -> Result<Spell> {
+    let shape = || format!("`{text}`: write VENDOR:FAULT@AFTER+FOR, like polygon:outage@30s+60s");
+    let (vendor, rest) = text.split_once(':').with_context(shape)?;
+    let (fault, times) = rest.split_once('@').with_context(shape)?;
+    let (after, length) = times.split_once('+').with_context(shape)?;
+    let vendor = vendors::find(vendor).with_context(shape)?.profile().id;
+    let fault = Fault::parse(fault)
+        .with_context(|| format!("`{fault}` is no fault; there are {}", Fault::WORDS.join(", ")))?;
+    let from = now + config::text::duration(after).with_context(shape)?;
+    Ok(Spell { vendor, fault, from, until: from + config::text::duration(length).with_context(shape)? })
 }
 
 /// The clock: the machine's own, or one that starts elsewhere or runs faster. A recording without a given
