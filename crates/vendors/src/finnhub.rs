@@ -14,6 +14,7 @@
 //! | a quote's `t` is its last trade, in seconds; bid and ask have theirs in milliseconds | `quotes` |
 //! | bars are parallel arrays, oldest first | `candles` |
 //! | daily bars are stamped midnight New York, the open, or midnight UTC: the date is derived | `candles` |
+//! | bars within the day include extended hours as far as the feed has them: there is no way to choose | `candles` |
 //! | daily bars are adjusted for splits, bars within the day are not | `candles` |
 //! | trades come in pages of a day, with `skip`, `count` and `total`, milliseconds | `trades` |
 //! | the list of symbols is a redirect to a signed file on another host | this file |

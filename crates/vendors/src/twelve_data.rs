@@ -14,6 +14,7 @@
 //! | `/price` has neither time nor currency | `quotes` |
 //! | decimals vary within one reply; volume is absent for currencies | `bars` |
 //! | `datetime` is local to the exchange unless `timezone` was asked for; the start of the bar | `bars` |
+//! | bars up to 30 minutes include extended hours if asked with `prepost`, without volume; longer ones never | `request` |
 //! | a date can appear twice in daily bars of currencies: the first row stands | `bars` |
 //! | prices are adjusted for splits unless `adjust` says otherwise | `request` |
 //! | `from_factor` of a split is the **new** count | `actions` |

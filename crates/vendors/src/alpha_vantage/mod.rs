@@ -14,6 +14,7 @@
 //! | intraday rows are stamped at their start | as they are |
 //! | weeks and months carry the date of their last trading day | `start` is moved to the window's start, `trading_date` is as stated |
 //! | the newest row may be the running period | not final, if `Last Refreshed` shows it |
+//! | intraday rows include extended hours, 04:00 to 20:00, unless `extended_hours=false` | asked by the session |
 //! | daily, weekly and monthly prices are as traded; `adjusted close` beside them covers all | [`Adjustment::Raw`]; the other is evidence |
 //! | intraday prices are adjusted for everything unless `adjusted=false` | [`Adjustment::All`] or `Raw` |
 //! | dividends of weeks and months have no ex-date | only those of daily rows are actions |

@@ -8,6 +8,7 @@
 //! | daily bars | `open` … `volume` are restated for splits, `uOpen` … `uVolume` as traded, `fClose` for dividends too |
 //! | daily bars | dated, no time; oldest first unless `sort=desc` |
 //! | minutes | local time of New York, as traded, the venue's own trades only (2-3 % of the volume) |
+//! | minutes | regular hours alone, 09:30 to 16:00: there are no others to ask for |
 //! | minutes | one without a trade has nulls (older rows -1) and volume 0 |
 //! | minutes | `market…` columns are consolidated and come 15 minutes late: taken where they are there |
 //! | quote | `iexBidPrice` and `iexAskPrice` are 0 where the venue has no order |

@@ -12,7 +12,8 @@
 //! | bars | volumes from a million up are written `1.12e+08`, older ones `642646396.0` |
 //! | bars | a day is stamped midnight in New York; `prev` and `grouped` stamp its close, 16:00 |
 //! | bars | a week starts on Sunday: moved to Monday, the same sessions |
-//! | bars | `adjusted` means splits only, restated to today; minutes include extended hours |
+//! | bars | `adjusted` means splits only, restated to today |
+//! | bars | from seconds to hours they always include extended hours, 04:00 to 20:00: there is no way to ask for less |
 //! | bars | `limit` counts base bars (minutes, days), not results |
 //! | bars | no rows is `200` without `results`, and so is an unknown ticker |
 //! | trades, quotes, splits, dividends, news | newest first unless asked otherwise |

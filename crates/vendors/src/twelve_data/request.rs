@@ -171,7 +171,9 @@ pub(super) fn encode(question: &Question) -> Result<HttpRequest, Rejection> {
                 let (first, last) = dates_around(*range);
                 request = request.with("start_date", first).with("end_date", last);
             }
-            if *session == Session::Extended && interval.is_intraday() {
+            // The vendor adds extended hours to bars of up to half an hour.
+            let has_extended = interval.is_intraday() && *interval <= Interval::M30;
+            if *session == Session::Extended && has_extended {
                 request = request.with("prepost", "true");
             }
             Ok(request.with("outputsize", MOST_ROWS).with("adjust", adjust))

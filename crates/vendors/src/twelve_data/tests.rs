@@ -280,3 +280,24 @@ fn a_request_costs_a_credit_a_symbol_and_twenty_where_it_asks_for_actions() {
         assert_eq!(TwelveData.weight(&HttpRequest::from_target(target)), credits, "{target}");
     }
 }
+
+#[test]
+fn extended_hours_are_asked_for_where_the_vendor_has_them() {
+    for (interval, session, asked) in [
+        (Interval::M1, domain::Session::Extended, true),
+        (Interval::M30, domain::Session::Extended, true),
+        (Interval::M30, domain::Session::Regular, false),
+        (Interval::H1, domain::Session::Extended, false),
+        (Interval::D1, domain::Session::Extended, false),
+    ] {
+        let question = Question::Bars {
+            instrument: InstrumentId::new("AAPL", Venue::US),
+            interval,
+            range: domain::Range::new(NOW - Duration::from_secs(86_400), NOW),
+            adjustment: Adjustment::Raw,
+            session,
+        };
+        let request = request::encode(&question).expect("bars are offered");
+        assert_eq!(request.param("prepost"), asked.then_some("true"), "{interval:?} {session:?}");
+    }
+}

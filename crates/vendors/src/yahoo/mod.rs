@@ -16,6 +16,7 @@
 //! | sizes of American quotes count lots of a hundred | multiplied |
 //! | quotes with bid and ask need a cookie and the crumb bound to it | asked first, renewed once when refused |
 //! | a crumb may be `Too Many Requests`, empty, or HTML | refused, never kept |
+//! | bars within the day include extended hours only if asked with `includePrePost` | asked by the session |
 //! | 1m bars: at most 7 days a call, 30 days back | `longest_range` and `reach` say so |
 //! | a bare client is answered 429 | requests carry a browser's `User-Agent` |
 //!

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use domain::{
     ActionKind, Adjustment, Bar, BarSeries, CorporateAction, Denomination, Instant, Instrument, InstrumentId,
-    InstrumentKind, Interval, MarketPhase, MarketStatus, NewsItem, Price, Quote, Ratio, Size, Trade,
-    number::Decimal,
+    InstrumentKind, Interval, MarketPhase, MarketStatus, NewsItem, Price, Quote, Range, Ratio, Session, Size,
+    Trade, number::Decimal,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use vendors::{Ask, Codec, Data, Decoded, HttpRequest, Profile, Question, Quoted};
+use vendors::{Ask, Capability, Codec, Data, Decoded, HttpRequest, Profile, Question, Quoted};
 
 use crate::each_vendor;
 use crate::questions::{DAY, NOW, any_question, open_of, request_of};
@@ -81,6 +81,39 @@ fn a_reply_says_what_was_put_in() {
         let found = all_pages(codec, &question, request, &session, &data).map_err(TestCaseError::fail)?;
         prop_assert!(says_the_same(&data, &found), "{data:?}\ncame back as\n{found:?}");
         Ok(())
+    });
+}
+
+#[test]
+fn minutes_before_and_after_hours_are_kept_where_a_vendor_has_them() {
+    each_vendor(|codec| {
+        let profile = codec.profile();
+        let offered = profile.offers(Capability::Bars(Interval::M5));
+        // A vendor without bars of five minutes has regular hours only.
+        if !offered {
+            assert_eq!(profile.id.as_str(), "iex_cloud");
+            return;
+        }
+        let row = Row { low_cents: 5_000, body_cents: 20, wick_cents: 10, volume: 300 };
+        // 04:00, 09:25, 09:30, 16:00 and 19:55 in New York.
+        let starts = [-19_800_i64, -300, 0, 23_400, 37_500]
+            .map(|secs| Instant::from_secs(open_of(DAY).as_secs() + secs));
+        let question = Question::Bars {
+            instrument: crate::questions::share("AAPL"),
+            interval: Interval::M5,
+            range: Range::new(starts[0], starts[4] + Duration::from_secs(300)),
+            adjustment: profile.bar_adjustments().first().copied().unwrap_or(Adjustment::Raw),
+            session: Session::Extended,
+        };
+        let (request, session) = request_of(codec, &question);
+        let Question::Bars { instrument, interval, adjustment, .. } = &question else { return };
+        let mut series = BarSeries::empty(instrument.clone(), *interval, *adjustment);
+        series.zone = Some(Arc::from("America/New_York"));
+        series.bars = starts.iter().map(|start| bar(&row, *start)).collect();
+        let found = all_pages(codec, &question, request, &session, &Data::Bars(series));
+        let Ok(Data::Bars(found)) = found else { panic!("{}: {found:?}", profile.id) };
+        let kept: Vec<Instant> = found.bars.iter().map(|bar| bar.start).collect();
+        assert_eq!(kept, starts, "{}", profile.id);
     });
 }
 
