@@ -2,6 +2,8 @@
 
 use std::fmt::{Display, Write};
 
+use crate::HttpResponse;
+
 /// A reply's body without the byte order mark that some stored copies carry.
 pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
@@ -10,6 +12,12 @@ pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
 /// Whether a body is a page for people: a wall, an outage.
 pub(crate) fn is_html(body: &[u8]) -> bool {
     without_mark(body).trim_ascii_start().first() == Some(&b'<')
+}
+
+/// A page for people: a wall, an outage.
+pub(crate) fn page(status: u16, title: &str) -> HttpResponse {
+    let page = format!("<!DOCTYPE html><html><head><title>{title}</title></head></html>");
+    HttpResponse::new(status, "text/html", page)
 }
 
 /// A JSON object in the making, fields in the order they are given.

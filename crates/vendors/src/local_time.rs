@@ -137,6 +137,13 @@ pub(crate) fn local(text: &str) -> Option<(DateTime, bool)> {
     }
 }
 
+/// First and last date in New York that a range meets; of an empty one, that of its start.
+pub(crate) fn dates_in_new_york(range: Range) -> (Date, Date) {
+    let zone = Zone::new_york();
+    let last = Instant::from_nanos(range.end.as_nanos().saturating_sub(1)).max(range.start);
+    (zone.date(range.start), zone.date(last))
+}
+
 /// First and last date of a question's range, wide enough for any zone the rows may be dated in: the first
 /// as New York dates it, the last as the date after that of UTC.
 pub(crate) fn dates_around(range: Range) -> (Date, Date) {

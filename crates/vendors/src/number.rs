@@ -116,6 +116,11 @@ impl MaybeExact {
         self.0.map(Price::new)
     }
 
+    /// As a price above zero: vendors write zero where there is none.
+    pub(crate) fn priced(self) -> Option<Price> {
+        self.price().filter(|price| price.is_positive())
+    }
+
     /// As a quantity.
     pub(crate) fn size(self) -> Option<Size> {
         self.0.map(Size::new)

@@ -8,7 +8,7 @@ use domain::{
 };
 
 use super::{Function, HOME, bars, interval_of, interval_word, symbol};
-use crate::body::{Object, array};
+use crate::body::{Object, array, page};
 use crate::local_time::{all_time, local_date, local_time};
 use crate::symbol::{given, is_unnamed, unnamed};
 use crate::{Data, HttpRequest, HttpResponse, Question, Quoted, Rejection, Window};
@@ -170,13 +170,6 @@ fn refuse(request: &HttpRequest, function: Option<Function>, rejection: &Rejecti
             "Invalid API call. Please retry or visit the documentation (https://www.alphavantage.co/documentation/) for {called}."
         );
         text_reply("Error Message", &text)
-    };
-    let page = |status, title: &str| {
-        HttpResponse::new(
-            status,
-            "text/html",
-            format!("<!DOCTYPE html><html><head><title>{title}</title></head></html>"),
-        )
     };
     match rejection {
         Rejection::UnknownSymbol if function == Some(Function::GlobalQuote) => {

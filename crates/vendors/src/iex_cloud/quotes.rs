@@ -18,10 +18,6 @@ pub(super) const DELAYED_SOURCE: &str = "15 minute delayed price";
 /// The source of a price of the venue's own trades.
 pub(super) const OWN_SOURCE: &str = "IEX real time price";
 
-fn priced(price: MaybeExact) -> Option<Price> {
-    price.price().filter(|price| price.is_positive())
-}
-
 /// The size beside a price; none where there is no price.
 fn sized(size: MaybeExact, price: Option<Price>) -> Option<Size> {
     price.and_then(|_| size.size())
@@ -82,7 +78,7 @@ const QUOTE: &str = "a quote with symbol and latestPrice";
 impl Row<'_> {
     fn quote(&self) -> Quote {
         let (last, bid, ask) =
-            (priced(self.latest_price), priced(self.iex_bid_price), priced(self.iex_ask_price));
+            (self.latest_price.priced(), self.iex_bid_price.priced(), self.iex_ask_price.priced());
         let source = self.latest_source.as_deref();
         let own_size = if source == Some(OWN_SOURCE) { self.iex_realtime_size } else { MaybeExact(None) };
         Quote {
@@ -92,10 +88,10 @@ impl Row<'_> {
             bid_size: sized(self.iex_bid_size, bid),
             ask,
             ask_size: sized(self.iex_ask_size, ask),
-            open: priced(self.open),
-            high: priced(self.high),
-            low: priced(self.low),
-            previous_close: priced(self.previous_close),
+            open: self.open.priced(),
+            high: self.high.priced(),
+            low: self.low.priced(),
+            previous_close: self.previous_close.priced(),
             volume: self.latest_volume.size(),
             event_time: moment(self.latest_update),
             denomination: self.currency.as_deref().and_then(Denomination::parse),
@@ -121,7 +117,7 @@ pub(super) fn quote(id: &InstrumentId, body: &str) -> Result<Data, Rejection> {
 /// The latest price of one share, a bare number.
 pub(super) fn price(id: &InstrumentId, body: &str) -> Result<Data, Rejection> {
     let price: MaybeExact = parse(body, "a number")?;
-    single(id.clone(), Quote { last: priced(price), ..Quote::default() })
+    single(id.clone(), Quote { last: price.priced(), ..Quote::default() })
 }
 
 #[derive(Deserialize)]
@@ -145,10 +141,10 @@ struct Print {
 pub(super) fn official(id: &InstrumentId, body: &str) -> Result<Data, Rejection> {
     let row: Official<'_> = parse(body, "open, close, high and low")?;
     let quote = Quote {
-        last: row.close.and_then(|close| priced(close.price)),
-        open: row.open.and_then(|open| priced(open.price)),
-        high: priced(row.high),
-        low: priced(row.low),
+        last: row.close.and_then(|close| close.price.priced()),
+        open: row.open.and_then(|open| open.price.priced()),
+        high: row.high.priced(),
+        low: row.low.priced(),
         event_time: row.close.and_then(|close| moment(close.time)),
         ..Quote::default()
     };
@@ -181,7 +177,7 @@ struct Top<'a> {
 pub(super) fn tops(question: &Question, body: &str) -> Result<Data, Rejection> {
     let rows: Vec<Top<'_>> = rows(body, "rows with symbol, bidPrice and askPrice")?;
     let quoted = rows.iter().map(|row| {
-        let (last, bid, ask) = (priced(row.last_sale_price), priced(row.bid_price), priced(row.ask_price));
+        let (last, bid, ask) = (row.last_sale_price.priced(), row.bid_price.priced(), row.ask_price.priced());
         let quote = Quote {
             last,
             last_size: sized(row.last_sale_size, last),
@@ -211,7 +207,7 @@ struct LastTrade<'a> {
 pub(super) fn last_trades(question: &Question, body: &str) -> Result<Data, Rejection> {
     let rows: Vec<LastTrade<'_>> = rows(body, "rows with symbol, price and time")?;
     let quoted = rows.iter().map(|row| {
-        let last = priced(row.price);
+        let last = row.price.priced();
         let event_time = moment(row.time);
         let quote = Quote { last, last_size: sized(row.size, last), event_time, ..Quote::default() };
         Quoted { instrument: own(question, &row.symbol), quote: complete(quote) }

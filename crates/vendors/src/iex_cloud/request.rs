@@ -2,8 +2,8 @@
 
 use domain::{Adjustment, Date, Instant, InstrumentId, Interval, Range, Session, Venue};
 
-use super::{BATCH, ZONE};
-use crate::local_time::{Zone, all_time};
+use super::BATCH;
+use crate::local_time::{Zone, all_time, dates_in_new_york};
 use crate::symbol::{given, is_united_states, unnamed};
 use crate::wire::encode_segment;
 use crate::{Ask, HttpRequest, Question, Rejection};
@@ -74,7 +74,7 @@ pub(super) fn encode(ask: &Ask<'_>) -> Result<HttpRequest, Rejection> {
                     date if date == today(ask.now) => "chart/1d".to_owned(),
                     date => format!("chart/date/{}", compact(date)),
                 },
-                Interval::D1 => match dates(*range) {
+                Interval::D1 => match dates_in_new_york(*range) {
                     (first, last) if first == last => format!("chart/date/{}", compact(first)),
                     (first, _) => format!("chart/{}", back_to(first, today(ask.now))),
                 },
@@ -136,7 +136,7 @@ fn back_to(first: Date, today: Date) -> &'static str {
 
 /// Splits and dividends reach back five years at most.
 fn within_five_years(range: Range, now: Instant) -> Result<&'static str, Rejection> {
-    match back_to(dates(range).0, today(now)) {
+    match back_to(dates_in_new_york(range).0, today(now)) {
         "max" => Err(Rejection::Unsupported),
         "5d" => Ok("1m"),
         word => Ok(word),
@@ -166,36 +166,25 @@ pub(super) fn reaches_back(word: &str, today: Date) -> Result<Option<Date>, Reje
     }))
 }
 
-fn zone() -> Zone {
-    Zone::named(ZONE).expect("jiff carries the zones of the world")
-}
-
 /// The date in New York.
 pub(super) fn today(now: Instant) -> Date {
-    zone().date(now)
+    Zone::new_york().date(now)
 }
 
 fn compact(date: Date) -> String {
     date.strftime("%Y%m%d").to_string()
 }
 
-/// First and last date in New York that a range meets.
-fn dates(range: Range) -> (Date, Date) {
-    let zone = zone();
-    let last = Instant::from_nanos(range.end.as_nanos().saturating_sub(1)).max(range.start);
-    (zone.date(range.start), zone.date(last))
-}
-
 /// The first date whose minutes, 09:30 to 16:00, a range meets; its first date if there is none.
 fn minutes_of(range: Range) -> Date {
-    let (first, _) = dates(range);
-    let close = zone().instant(first.at(16, 0, 0, 0));
+    let (first, _) = dates_in_new_york(range);
+    let close = Zone::new_york().instant(first.at(16, 0, 0, 0));
     if close.is_some_and(|close| close <= range.start) { first.tomorrow().unwrap_or(first) } else { first }
 }
 
 /// The part of a range that one date's minutes speak for: up to the next date's open.
 pub(super) fn covered(asked: Range, date: Date) -> Option<Range> {
-    let zone = zone();
+    let zone = Zone::new_york();
     let start = zone.instant(date.yesterday().ok()?.at(16, 0, 0, 0))?;
     let end = zone.instant(date.tomorrow().ok()?.at(9, 30, 0, 0))?;
     Some(asked.intersect(Range::new(start, end)))
@@ -203,9 +192,9 @@ pub(super) fn covered(asked: Range, date: Date) -> Option<Range> {
 
 /// From midnight to midnight in New York.
 pub(super) fn day(date: Date) -> Range {
-    let zone = zone();
-    let start = zone.instant(date.at(0, 0, 0, 0)).unwrap_or(Instant::MIN);
-    let next = date.tomorrow().ok().and_then(|next| zone.instant(next.at(0, 0, 0, 0)));
+    let zone = Zone::new_york();
+    let start = zone.midnight(date).unwrap_or(Instant::MIN);
+    let next = date.tomorrow().ok().and_then(|next| zone.midnight(next));
     Range::new(start, next.unwrap_or(Instant::MAX))
 }
 

@@ -6,9 +6,10 @@ use domain::{Adjustment, Bar, BarSeries, Date, Instant, Interval, MarketPhase, P
 use serde::Deserialize;
 
 use super::reply::{Reply, accept, paged, parse, reply};
-use super::symbols::{UNNAMED, is_placeholder, only, own, spell};
+use super::symbols::{is_placeholder, only, own, spell};
 use crate::local_time::Zone;
 use crate::number::MaybeExact;
+use crate::symbol::is_unnamed;
 use crate::{Data, Decoded, HttpRequest, Question, Quoted, Rejection};
 
 const ROWS: &str = "rows of bars with t, o, h, l and c";
@@ -163,7 +164,7 @@ fn empty<T>(question: &Question, reply: &Reply<'_, T>) -> Result<BarSeries, Reje
     };
     let ticker = reply.ticker.as_deref();
     if let ([asked], Some(ticker)) = (question.instruments(), ticker)
-        && asked.name() != UNNAMED
+        && !is_unnamed(asked)
         && spell(asked).is_ok_and(|spelled| !spelled.eq_ignore_ascii_case(ticker))
     {
         return Err(Rejection::unreadable("bars of the ticker asked for"));

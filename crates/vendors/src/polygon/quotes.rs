@@ -7,8 +7,9 @@ use domain::{InstrumentId, Price, Quote, Size, number::Decimal};
 use serde::Deserialize;
 
 use super::reply::{Reply, accept, oldest_first, paged, parse, reply, stated_delay};
-use super::symbols::{UNNAMED, is_share, only, own, read};
+use super::symbols::{is_share, only, own};
 use crate::number::MaybeExact;
+use crate::symbol::is_unnamed;
 use crate::{Data, Decoded, HttpRequest, Question, Quoted, Rejection};
 
 /// Shares in a round lot.
@@ -41,11 +42,6 @@ struct LastQuote<'a> {
     t: MaybeExact,
 }
 
-/// A price that is one: the vendor writes zero where there is none.
-fn priced(price: MaybeExact) -> Option<Price> {
-    price.price().filter(|price| *price != Price::ZERO)
-}
-
 /// Units of a size in round lots, next to its price; none where there is no price.
 fn lots(size: MaybeExact, price: Option<Price>, id: &InstrumentId) -> Option<Size> {
     let lot = if is_share(id) { LOT } else { Decimal::ONE };
@@ -65,7 +61,7 @@ pub(super) fn last_trade(question: &Question, body: &str) -> Result<Data, Reject
     let reply: Reply<'_, LastTrade<'_>> = reply(body, SHAPE)?;
     let delay = reply.stated_delay();
     let trade = reply.results.ok_or(Rejection::NoData)?;
-    let last = priced(trade.p).ok_or(Rejection::NoData)?;
+    let last = trade.p.priced().ok_or(Rejection::NoData)?;
     one(
         only(question, trade.ticker.as_deref()),
         Quote {
@@ -85,7 +81,7 @@ pub(super) fn last_quote(question: &Question, body: &str) -> Result<Data, Reject
     let delay = reply.stated_delay();
     let quote = reply.results.ok_or(Rejection::NoData)?;
     let id = only(question, quote.ticker.as_deref());
-    let (bid, ask) = (priced(quote.bid), priced(quote.ask));
+    let (bid, ask) = (quote.bid.priced(), quote.ask.priced());
     let quote = Quote {
         bid,
         bid_size: lots(quote.bid_lots, bid, &id),
@@ -118,7 +114,7 @@ pub(super) fn history(question: &Question, sent: &HttpRequest, body: &str) -> Re
     let id = only(question, segments.last().map(String::as_str));
     let mut quotes = Vec::new();
     for row in reply.results.as_deref().unwrap_or_default() {
-        let (bid, ask) = (priced(row.bid_price), priced(row.ask_price));
+        let (bid, ask) = (row.bid_price.priced(), row.ask_price.priced());
         let quote = Quote {
             bid,
             bid_size: lots(row.bid_size, bid, &id),
@@ -175,26 +171,26 @@ impl Snapshot<'_> {
     fn quote(&self, id: &InstrumentId, stated_delay: Option<Duration>) -> Result<Quote, Rejection> {
         let mut quote = Quote { stated_delay, ..Quote::default() };
         if let Some(trade) = &self.last_trade {
-            quote.last = priced(trade.p);
+            quote.last = trade.p.priced();
             quote.last_size = quote.last.and_then(|_| trade.s.size());
             quote.event_time = quote.last.and_then(|_| trade.t.nanos());
         }
         if let Some(best) = &self.last_quote {
-            quote.bid = priced(best.bid);
+            quote.bid = best.bid.priced();
             quote.bid_size = lots(best.bid_lots, quote.bid, id);
-            quote.ask = priced(best.ask);
+            quote.ask = best.ask.priced();
             quote.ask_size = lots(best.ask_lots, quote.ask, id);
             quote.event_time = quote.event_time.or(best.t.nanos());
         }
-        if let Some(day) = self.day.as_ref().filter(|day| priced(day.o).is_some()) {
-            quote.open = priced(day.o);
-            quote.high = priced(day.h);
-            quote.low = priced(day.l);
+        if let Some(day) = self.day.as_ref().filter(|day| day.o.priced().is_some()) {
+            quote.open = day.o.priced();
+            quote.high = day.h.priced();
+            quote.low = day.l.priced();
             quote.volume = day.v.size();
             // Plans without trades see the day only.
-            quote.last = quote.last.or(priced(day.c));
+            quote.last = quote.last.or(day.c.priced());
         }
-        quote.previous_close = self.prev_day.as_ref().and_then(|day| priced(day.c));
+        quote.previous_close = self.prev_day.as_ref().and_then(|day| day.c.priced());
         quote.event_time = quote.event_time.or(self.updated.nanos().filter(|at| at.as_nanos() > 0));
         if quote.last.is_none() && quote.bid.is_none() && quote.ask.is_none() {
             return Err(Rejection::NoData);
@@ -323,30 +319,30 @@ impl Unified<'_> {
         let mut quote = Quote::default();
         let mut timeframes = vec![self.timeframe.as_deref()];
         if let Some(trade) = &self.last_trade {
-            quote.last = priced(trade.price);
+            quote.last = trade.price.priced();
             quote.last_size = quote.last.and_then(|_| trade.size.size());
             let stamps = [trade.sip_timestamp, trade.participant_timestamp, trade.last_updated];
             quote.event_time = stamps.into_iter().find_map(MaybeExact::nanos);
             timeframes.push(trade.timeframe.as_deref());
         }
         if let Some(best) = &self.last_quote {
-            quote.bid = priced(best.bid);
+            quote.bid = best.bid.priced();
             quote.bid_size = lots(best.bid_size, quote.bid, id);
-            quote.ask = priced(best.ask);
+            quote.ask = best.ask.priced();
             quote.ask_size = lots(best.ask_size, quote.ask, id);
             quote.event_time = quote.event_time.or(best.last_updated.nanos());
             timeframes.push(best.timeframe.as_deref());
         }
         if let Some(session) = self.session.as_ref() {
-            quote.previous_close = priced(session.previous_close);
-            if let Some(open) = priced(session.open) {
+            quote.previous_close = session.previous_close.priced();
+            if let Some(open) = session.open.priced() {
                 quote.open = Some(open);
-                quote.high = priced(session.high);
-                quote.low = priced(session.low);
+                quote.high = session.high.priced();
+                quote.low = session.low.priced();
                 quote.volume = session.volume.size();
             }
         }
-        quote.last = quote.last.or(priced(self.value));
+        quote.last = quote.last.or(self.value.priced());
         quote.event_time = quote.event_time.or(self.last_updated.nanos());
         quote.stated_delay = timeframes.into_iter().find_map(stated_delay);
         if quote.last.is_none() && quote.bid.is_none() && quote.ask.is_none() {
@@ -376,7 +372,7 @@ pub(super) fn unified(question: &Question, sent: &HttpRequest, body: &str) -> Re
 /// reply's order where the question names none.
 fn in_order(question: &Question, rows: Vec<Quoted>) -> Vec<Quoted> {
     let asked = question.instruments();
-    if asked.is_empty() || asked.iter().all(|id| *id == read(UNNAMED)) || rows.is_empty() {
+    if asked.is_empty() || asked.iter().all(is_unnamed) || rows.is_empty() {
         return rows;
     }
     let silent = |id: &InstrumentId| Quoted { instrument: id.clone(), quote: Err(Rejection::NoData) };

@@ -6,7 +6,7 @@ use domain::{Adjustment, Date, Delivery, Instant, InstrumentId, Interval, Range,
 
 use super::symbols::{EVERYTHING, is_placeholder, is_share, read, spell};
 use super::{BATCH, PROFILE};
-use crate::local_time::Zone;
+use crate::local_time::{Zone, dates_in_new_york};
 use crate::wire::encode_segment;
 use crate::{Ask, HttpRequest, Question, Rejection};
 
@@ -109,7 +109,7 @@ fn bars(
         let first = range.start.as_nanos().saturating_add(999_999).div_euclid(1_000_000);
         (first.to_string(), before_end.div_euclid(1_000_000).to_string())
     } else {
-        let (first, last) = dates(range);
+        let (first, last) = dates_in_new_york(range);
         (first.to_string(), last.to_string())
     };
     let ticker = encode_segment(&spell(instrument)?);
@@ -125,7 +125,7 @@ fn actions(
     instrument: &InstrumentId,
     range: Range,
 ) -> Result<HttpRequest, Rejection> {
-    let (first, last) = dates(within_time(range)?);
+    let (first, last) = dates_in_new_york(within_time(range)?);
     Ok(HttpRequest::get(path)
         .with("ticker", share(instrument)?)
         .with(&format!("{date}.gte"), first)
@@ -143,12 +143,6 @@ fn share(instrument: &InstrumentId) -> Result<String, Rejection> {
 fn within_time(range: Range) -> Result<Range, Rejection> {
     let range = range.intersect(ALWAYS);
     if range.is_empty() { Err(Rejection::CallersMistake) } else { Ok(range) }
-}
-
-/// First and last date in New York that a range meets.
-fn dates(range: Range) -> (Date, Date) {
-    let zone = Zone::new_york();
-    (zone.date(range.start), zone.date(Instant::from_nanos(range.end.as_nanos() - 1)))
 }
 
 /// Multiplier and timespan of an interval.

@@ -3,14 +3,11 @@
 
 use domain::{InstrumentId, Venue};
 
-use crate::symbol::is_united_states;
+use crate::symbol::{given, is_united_states, is_unnamed, unnamed};
 use crate::{Question, Rejection};
 
 /// Indices whose usual name differs from the vendor's.
 const INDICES: &[(&str, &str)] = &[("^GSPC", "SPX"), ("^IXIC", "COMP")];
-
-/// An instrument the endpoint did not name: a path template's `{ticker}`.
-pub(super) const UNNAMED: &str = "?";
 
 /// Every instrument at once.
 pub(super) const EVERYTHING: &str = "*";
@@ -39,7 +36,7 @@ pub(super) fn spell(id: &InstrumentId) -> Result<String, Rejection> {
 /// The instrument a spelling means. The listing of a share is unknown, so it is the composite's.
 pub(super) fn read(ticker: &str) -> InstrumentId {
     if is_placeholder(ticker) {
-        return InstrumentId::new(UNNAMED, Venue::US);
+        return unnamed();
     }
     let pair_of = |text: &str, cut: usize| format!("{}/{}", &text[..cut], &text[cut..]);
     match ticker.split_once(':') {
@@ -71,10 +68,10 @@ pub(super) fn own(question: &Question, ticker: &str) -> InstrumentId {
 /// The one instrument of a reply: the question's, else the one the reply names.
 pub(super) fn only(question: &Question, ticker: Option<&str>) -> InstrumentId {
     match (question.instruments(), ticker) {
-        ([asked], _) if asked.name() != UNNAMED => asked.clone(),
+        ([asked], _) if !is_unnamed(asked) => asked.clone(),
         (_, Some(ticker)) => own(question, ticker),
         ([asked, ..], None) => asked.clone(),
-        ([], None) => InstrumentId::new(UNNAMED, Venue::US),
+        ([], None) => unnamed(),
     }
 }
 
@@ -85,5 +82,5 @@ pub(super) fn is_share(id: &InstrumentId) -> bool {
 
 /// Whether a segment of a path is a template's `{name}` or missing.
 pub(super) fn is_placeholder(text: &str) -> bool {
-    text.is_empty() || (text.starts_with('{') && text.ends_with('}'))
+    given(Some(text)).is_none()
 }

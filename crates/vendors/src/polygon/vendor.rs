@@ -9,7 +9,7 @@ use domain::{
 use super::request::{self, MOST_BASE_BARS, MOST_ROWS, MOST_TICKS};
 use super::symbols::{is_share, spell};
 use super::{bars, quotes};
-use crate::body::{Object, array, quoted};
+use crate::body::{self, Object, array, quoted};
 use crate::local_time::Zone;
 use crate::{Data, HttpRequest, HttpResponse, Quoted, Rejection};
 
@@ -274,11 +274,11 @@ impl Writer {
             Rejection::QuotaSpent { .. } => self.error(402, "ERROR", "error", "Payment required"),
             Rejection::CallersMistake => self.error(400, "ERROR", "error", "Could not parse the request"),
             Rejection::Unsupported => HttpResponse::text(404, "404 page not found"),
-            Rejection::Banned { .. } => wall(403, "Access denied"),
+            Rejection::Banned { .. } => body::page(403, "Access denied"),
             Rejection::VendorFault { status: 500 } => {
                 self.error(500, "ERROR", "error", "Internal server error")
             }
-            Rejection::VendorFault { status } => wall(*status, "Service unavailable"),
+            Rejection::VendorFault { status } => body::page(*status, "Service unavailable"),
             Rejection::Unreadable { .. } => HttpResponse::json(200, r#"{"status":"OK","results":[{"#),
         }
     }
@@ -311,13 +311,6 @@ impl Writer {
 
 const TOO_MANY: &str = "You've exceeded the maximum requests per minute, please wait or upgrade your \
                         subscription to continue. https://massive.com/pricing";
-
-/// A page of HTML, as load balancers write it.
-fn wall(status: u16, title: &str) -> HttpResponse {
-    let body =
-        format!("<html><head><title>{status} {title}</title></head><body><h1>{title}</h1></body></html>");
-    HttpResponse::new(status, "text/html", body)
-}
 
 /// Reference data other than tickers, trades and quotes come newest first.
 fn default_order(request: &HttpRequest) -> &'static str {

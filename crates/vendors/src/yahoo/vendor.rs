@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::quotes::{AMERICAN, LOT, PHASES};
 use super::{Endpoint, interval_of, interval_word, symbol};
+use crate::body::page;
 use crate::local_time::{all_time, local_time};
 use crate::symbol::{given, is_unnamed, unnamed};
 use crate::{Data, HttpRequest, HttpResponse, Question, Quoted, Rejection};
@@ -228,13 +229,6 @@ fn refuse(request: &HttpRequest, endpoint: &Endpoint, rejection: &Rejection) -> 
         Endpoint::Quote => "quoteResponse",
         Endpoint::Spark => "spark",
         _ => "finance",
-    };
-    let page = |status, title: &str| {
-        HttpResponse::new(
-            status,
-            "text/html",
-            format!("<!DOCTYPE html><html><head><title>{title}</title></head></html>"),
-        )
     };
     match rejection {
         Rejection::UnknownSymbol | Rejection::NoData if *endpoint == Endpoint::Quote => {
