@@ -55,9 +55,9 @@ pub struct Health {
 }
 
 impl Health {
-    /// Prior of a vendor nobody has asked yet: reliability 0.8 (MEM-2), quality by its delivery class and
-    /// by whether it has bid and ask.
-    pub fn new(delivery: Delivery, bid_ask: bool) -> Health {
+    /// Prior of a vendor nobody has asked yet: reliability 0.8 (MEM-2), quality by its delivery class and by
+    /// whether its quotes have bid and ask, and volume.
+    pub fn new(delivery: Delivery, bid_ask: bool, volume: bool) -> Health {
         let class = match delivery {
             Delivery::RealTime => 0.88,
             Delivery::Delayed(_) => 0.78,
@@ -70,7 +70,7 @@ impl Health {
             good: 8.0,
             bad: 2.0,
             forgotten_at: None,
-            quality: if bid_ask { class + 0.07 } else { class },
+            quality: class + if bid_ask { 0.07 } else { 0.0 } - if volume { 0.0 } else { 0.2 },
             grades: 1,
             last_success: None,
             last_failure: None,
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn errors_make_a_vendor_degraded_then_unhealthy_and_time_heals_it() {
-        let mut health = Health::new(Delivery::RealTime, true);
+        let mut health = Health::new(Delivery::RealTime, true, true);
         assert_eq!(health.condition(at(0)), Condition::Unknown);
         health.succeeded("answered", Duration::from_millis(20), at(0));
         assert_eq!(health.condition(at(0)), Condition::Healthy);
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn failures_lower_reliability_and_forgetting_returns_it_to_the_prior() {
-        let mut health = Health::new(Delivery::RealTime, true);
+        let mut health = Health::new(Delivery::RealTime, true, true);
         assert_eq!(health.reliability(), 0.8);
         for second in 0..50 {
             health.failed("timed_out", 1.0, at(second));
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn what_is_not_the_vendors_fault_does_not_count_against_it() {
-        let mut health = Health::new(Delivery::RealTime, true);
+        let mut health = Health::new(Delivery::RealTime, true, true);
         for second in 0..50 {
             health.failed("rate_limited", 0.0, at(second));
         }
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn the_first_grades_weigh_most() {
-        let mut health = Health::new(Delivery::RealTime, true);
+        let mut health = Health::new(Delivery::RealTime, true, true);
         health.graded(69.0);
         assert!((health.quality() - 0.82).abs() < 1e-9);
         for _ in 0..100 {
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_percentile_is_a_latency_that_was_seen() {
-        let mut health = Health::new(Delivery::RealTime, true);
+        let mut health = Health::new(Delivery::RealTime, true, true);
         assert_eq!(health.latency_ms(95.0), None);
         for ms in 1..=100 {
             health.succeeded("answered", Duration::from_millis(ms), at(0));

@@ -69,7 +69,11 @@ impl Upstream {
         Upstream {
             limiter: Limiter::new(settings.vendor(), quota),
             breaker: Mutex::new(CircuitBreaker::new(settings.breaker)),
-            health: Mutex::new(Health::new(settings.plan.delivery, bid_ask)),
+            health: Mutex::new(Health::new(
+                settings.plan.delivery,
+                bid_ask,
+                settings.codec.profile().quotes_volume(),
+            )),
             hedge: Mutex::new(Hedge::new(hedge::Settings::default())),
             session: Mutex::default(),
             removed: Mutex::default(),

@@ -50,7 +50,7 @@ static PROFILE: Profile = Profile {
     key: KeySlot::Query("token"),
     key_variables: &["FINNHUB_API_KEY"],
     offers: &[
-        Offer::Quotes { bid_ask: true, batch: 1 },
+        Offer::Quotes { bid_ask: true, volume: false, batch: 1 },
         Offer::Bars {
             intervals: &[
                 Interval::M1,

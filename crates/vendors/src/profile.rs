@@ -98,6 +98,8 @@ pub enum Offer {
     Quotes {
         /// Whether some endpoint gives bid and ask.
         bid_ask: bool,
+        /// Whether they come with the day's volume.
+        volume: bool,
         /// How many instruments one request may name.
         batch: usize,
     },
@@ -176,6 +178,11 @@ impl Profile {
                 _ => None,
             })
             .unwrap_or(0)
+    }
+
+    /// Whether its quotes come with the day's volume.
+    pub fn quotes_volume(&self) -> bool {
+        self.offers.iter().any(|offer| matches!(offer, Offer::Quotes { volume: true, .. }))
     }
 
     /// Bases its bars can be asked for, the natural one first.

@@ -57,7 +57,7 @@ static PROFILE: Profile = Profile {
     key_variables: &["TWELVE_DATA_API_KEY"],
     offers: &[
         // Each symbol of a batch costs a credit: the smallest plan has eight a minute.
-        Offer::Quotes { bid_ask: false, batch: 8 },
+        Offer::Quotes { bid_ask: false, volume: true, batch: 8 },
         Offer::Bars {
             intervals: &[
                 Interval::M1,

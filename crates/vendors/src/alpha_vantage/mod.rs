@@ -58,7 +58,7 @@ static PROFILE: Profile = Profile {
     key: KeySlot::Query("apikey"),
     key_variables: &["ALPHA_VANTAGE_API_KEY", "ALPHAVANTAGE_API_KEY"],
     offers: &[
-        Offer::Quotes { bid_ask: false, batch: 1 },
+        Offer::Quotes { bid_ask: false, volume: true, batch: 1 },
         Offer::Bars {
             intervals: &[Interval::D1, Interval::W1, Interval::Mo1],
             adjustments: &[Adjustment::Raw],

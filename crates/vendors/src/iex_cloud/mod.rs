@@ -67,7 +67,7 @@ static PROFILE: Profile = Profile {
     key: KeySlot::Query("token"),
     key_variables: &["IEX_CLOUD_API_KEY"],
     offers: &[
-        Offer::Quotes { bid_ask: true, batch: BATCH },
+        Offer::Quotes { bid_ask: true, volume: true, batch: BATCH },
         Offer::Bars {
             intervals: &[Interval::M1, Interval::D1],
             adjustments: &[Adjustment::Split, Adjustment::Raw],

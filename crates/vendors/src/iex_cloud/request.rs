@@ -61,7 +61,7 @@ pub(super) fn encode(ask: &Ask<'_>) -> Result<HttpRequest, Rejection> {
         Ok(HttpRequest::get(format!("/stock/{}/{rest}", encode_segment(spell(id)?))))
     };
     match ask.question {
-        Question::Quotes { instruments, bid_ask } => quotes(instruments, *bid_ask),
+        Question::Quotes { instruments, .. } => quotes(instruments),
         Question::Bars { instrument, interval, range, adjustment, .. } => {
             if range.is_empty() {
                 return Err(Rejection::CallersMistake);
@@ -104,13 +104,12 @@ pub(super) fn encode(ask: &Ask<'_>) -> Result<HttpRequest, Rejection> {
     }
 }
 
-/// One share by its quote, several by a batch; bid and ask by the venue's top of book.
-fn quotes(instruments: &[InstrumentId], bid_ask: bool) -> Result<HttpRequest, Rejection> {
+/// One share by its quote, several by a batch; both carry the venue's bid and ask along.
+fn quotes(instruments: &[InstrumentId]) -> Result<HttpRequest, Rejection> {
     let symbols = instruments.iter().map(spell).collect::<Result<Vec<_>, _>>()?;
     match symbols.as_slice() {
         [] => Err(Rejection::CallersMistake),
         many if many.len() > BATCH => Err(Rejection::Unsupported),
-        many if bid_ask => Ok(HttpRequest::get("/tops").with("symbols", many.join(","))),
         [one] => Ok(HttpRequest::get(format!("/stock/{}/quote", encode_segment(one)))),
         many => {
             Ok(HttpRequest::get("/stock/market/batch").with("symbols", many.join(",")).with("types", "quote"))

@@ -57,7 +57,7 @@ static PROFILE: Profile = Profile {
     key: KeySlot::Query("apiKey"),
     key_variables: &["POLYGON_API_KEY", "MASSIVE_API_KEY"],
     offers: &[
-        Offer::Quotes { bid_ask: true, batch: BATCH },
+        Offer::Quotes { bid_ask: true, volume: true, batch: BATCH },
         Offer::Bars { intervals: &Interval::ALL, adjustments: &[Adjustment::Split, Adjustment::Raw] },
         Offer::Trades,
         Offer::Splits,

@@ -57,7 +57,7 @@ static PROFILE: Profile = Profile {
     key: KeySlot::None,
     key_variables: &[],
     offers: &[
-        Offer::Quotes { bid_ask: true, batch: BATCH },
+        Offer::Quotes { bid_ask: true, volume: true, batch: BATCH },
         Offer::Bars {
             intervals: &[
                 Interval::M1,
