@@ -11,6 +11,7 @@ mod recording;
 mod stage;
 mod web;
 
+mod failures;
 mod payloads;
 mod quotas;
 mod quotes;

@@ -112,3 +112,19 @@ fn a_series_of_unknown_basis_is_refused_rather_than_guessed() {
         gateway.get(&bars("NFLX", adjustment, "")).problem(409, "CONSTRAINT_UNMET");
     }
 }
+
+#[test]
+fn one_seed_is_one_market_and_another_seed_another() {
+    // TST-2, TST-3: two processes with the same seed agree on every bar.
+    let bars = |seed: &str| {
+        let vendors = Vendors::start(&["--seed", seed, "--unlimited", "--no-latency"]);
+        let data = tempfile::tempdir().unwrap();
+        let gateway = Gateway::serve(&vendors.configuration(&["polygon"]), data.path());
+        let target = "/v1/bars?symbols=AAPL&interval=1d&start=2025-03-03&end=2025-06-02&deadline=20s";
+        gateway.get(target).ok()["data"]["AAPL"].clone()
+    };
+    let first = bars("11");
+    assert!(first.as_array().unwrap().len() > 50, "{first}");
+    assert_eq!(first, bars("11"));
+    assert_ne!(first, bars("12"));
+}
