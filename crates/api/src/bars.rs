@@ -80,6 +80,7 @@ pub async fn bars(call: Call) -> Result<Reply, Problem> {
     let adjustment = words.adjustment();
     let session = words.session();
     let anchor = words.anchor();
+    let currency = words.currency();
     let (start, end) = (words.when("start"), words.when("end"));
     let limit = words.count("limit", 1, LONGEST_PAGE).unwrap_or(PAGE) as usize;
     let page = words.parse("page_token", |text| Page::read(text, &call.query));
@@ -109,7 +110,7 @@ pub async fn bars(call: Call) -> Result<Reply, Problem> {
     let (policy, skip) = (&asked.policy, page.at.0);
     let from_page = asked.symbols.into_iter().skip(skip).collect();
     let parts = ask_each(&call, from_page, |index, instrument| {
-        let mut policy = policy.clone();
+        let mut policy = gateway::Policy { currency, ..policy.clone() };
         if let Some(vendor) = page.vendor(skip + index) {
             policy.vendors = vec![vendor];
             policy.failover = gateway::Failover::Listed;

@@ -72,8 +72,11 @@ pub fn shape() -> Shape<'static> {
 
 /// Last trade and best bid and ask of each symbol.
 pub async fn latest(call: Call) -> Result<Reply, Problem> {
-    let asked = Asked::read(&call, "symbols", call.words())?;
-    let policy = &asked.policy;
+    let mut words = call.words();
+    // Taken here and not with the policy: the short way does not know the word, and so leaves it to this one.
+    let currency = words.currency();
+    let asked = Asked::read(&call, "symbols", words)?;
+    let policy = &gateway::Policy { currency, ..asked.policy };
     let parts =
         ask_each(&call, asked.symbols, |_, instrument| Ok((question(instrument), policy.clone()))).await;
     remember_all(&call, &parts);

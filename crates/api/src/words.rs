@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::{Adjustment, Anchor, Calendars, Date, Instant, Interval, Price, Session, VendorId, Venue};
+use domain::{
+    Adjustment, Anchor, Calendars, Currency, Date, Denomination, Instant, Interval, Price, Session, Unit,
+    VendorId, Venue,
+};
 use gateway::request::priority_word;
 use gateway::{Failover, Gateway, Policy, Priority, StaleAllowance, Strategy};
 use http::HeaderMap;
@@ -209,9 +212,21 @@ impl Words {
             stale: self.choose("stale", &StaleAllowance::ALL, StaleAllowance::as_str).unwrap_or_default(),
             adjustment: None,
             anchor: None,
+            currency: None,
             asof: self.instant("asof"),
             priority: self.choose("priority", &Priority::ALL, priority_word).unwrap_or_default(),
         }
+    }
+
+    /// Takes the currency in whose major unit prices are told.
+    pub fn currency(&mut self) -> Option<Currency> {
+        self.parse("currency", |text| {
+            let hundredths = Denomination::parse(text).filter(|asked| asked.unit == Unit::Minor);
+            gateway::currency::known(text).ok_or_else(|| match hundredths {
+                Some(asked) => format!("`{}` counts hundredths: ask for {}", shown(text), asked.currency),
+                None => format!("`{}` is no currency: give its code, such as USD, EUR or GBP", shown(text)),
+            })
+        })
     }
 
     /// Takes the interval of bars; a day unless given.

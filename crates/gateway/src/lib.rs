@@ -23,6 +23,7 @@ pub mod actions;
 pub mod aggregate;
 pub mod normalise;
 pub mod judge;
+pub mod currency;
 pub mod voices;
 pub mod opinion;
 pub mod bookkeeping;

@@ -47,6 +47,15 @@ impl Gateway {
     /// # Errors
     /// [`Unanswered`], with the record of what was tried.
     pub async fn answer(self: &Arc<Self>, request: &Request) -> Result<Served, Unanswered> {
+        let served = self.answer_as_told(request).await?;
+        match request.policy.currency {
+            None => Ok(served),
+            Some(currency) => self.in_currency(request, served, currency).await,
+        }
+    }
+
+    /// Answers in the currency and unit the vendor tells.
+    pub(crate) async fn answer_as_told(self: &Arc<Self>, request: &Request) -> Result<Served, Unanswered> {
         let key = FlightKey::of(&request.question, &request.policy);
         let now = self.clock.now();
         let stale = match self.cache.look_up(&key, now) {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Adjustment, Anchor, Instant, Price, VendorId};
+use domain::{Adjustment, Anchor, Currency, Instant, Price, VendorId};
 use quality::Letter;
 pub use resilience::Priority;
 use vendors::Question;
@@ -143,6 +143,8 @@ pub struct Policy {
     pub adjustment: Option<Adjustment>,
     /// Stamping side of bars; `None`: open.
     pub anchor: Option<Anchor>,
+    /// Currency in whose major unit prices are told; `None`: as the vendor tells them.
+    pub currency: Option<Currency>,
     /// Only what was known at this moment.
     pub asof: Option<Instant>,
     /// Importance.
@@ -181,6 +183,7 @@ pub fn describe_policy(policy: &Policy) -> String {
     say("stale", (policy.stale != StaleAllowance::default()).then(|| policy.stale.as_str().into()));
     say("adjustment", policy.adjustment.map(|a| a.as_str().into()));
     say("anchor", policy.anchor.map(|a| a.as_str().into()));
+    say("currency", policy.currency.map(|c| c.to_string()));
     say("asof", policy.asof.map(|at| at.to_string()));
     say("priority", (policy.priority != Priority::default()).then(|| priority_word(policy.priority).into()));
     words.join(" ")

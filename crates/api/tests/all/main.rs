@@ -4,6 +4,7 @@
 
 mod stage;
 mod answers;
+mod currency;
 mod compatibility;
 mod refusals;
 mod short_way;
