@@ -28,6 +28,7 @@ pub mod voices;
 pub mod opinion;
 pub mod bookkeeping;
 pub mod series;
+pub mod rollup;
 pub mod scribe;
 pub mod recall;
 pub mod trail;

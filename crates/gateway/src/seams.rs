@@ -10,6 +10,7 @@ use vendors::{HttpRequest, HttpResponse};
 
 use crate::answer::{Decision, Failure};
 use crate::request::RequestId;
+use crate::rollup::Rollup;
 use crate::series::{NewBars, SeriesKey, StoredActions, StoredBar, StoredQuote, StoredSeries};
 
 /// A future behind a seam.
@@ -104,6 +105,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// Keeps bars. An equal bar is not written again; a different one becomes the newer version.
     fn put_bars(&self, bars: NewBars) -> Pending<'_, Result<(), StoreError>>;
+
+    /// What the intraday series of an instrument amount to by hour and by trading date, from the versions
+    /// believed now: see [`crate::rollup::windows`] for which windows lie in a range. Each series by itself,
+    /// finest interval first; [`crate::rollup::one_per_window`] chooses.
+    fn rollups<'a>(
+        &'a self,
+        instrument: &'a InstrumentId,
+        range: Range,
+    ) -> Pending<'a, Result<Vec<Rollup>, StoreError>>;
 
     /// Corporate actions known of an instrument, as believed at `asof`, else now.
     fn actions<'a>(

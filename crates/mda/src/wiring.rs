@@ -93,12 +93,13 @@ pub(crate) async fn gateway(
 ) -> Result<Arc<Gateway>> {
     std::fs::create_dir_all(&configuration.data)
         .with_context(|| format!("the data folder {} cannot be made", configuration.data.display()))?;
-    let sqlite = Arc::new(storage::Sqlite::open(&configuration.data, Arc::clone(&clock))?);
+    let calendars = Arc::new(calendars(&configuration.calendars)?);
+    let options = storage::Options { calendars: Arc::clone(&calendars), ..storage::Options::default() };
+    let sqlite = Arc::new(storage::Sqlite::open_with(&configuration.data, Arc::clone(&clock), options)?);
     let store: Arc<dyn Store> = Arc::clone(&sqlite) as Arc<dyn Store>;
     let transport = runtime::HttpTransport::new(runtime::transport::Settings::default(), Arc::clone(&clock))?;
     let transport: Arc<dyn Transport> = Arc::new(transport);
     let seams = Seams { clock, transport, store, entropy };
-    let calendars = Arc::new(calendars(&configuration.calendars)?);
     let gateway = Gateway::open(seams, configuration.gateway, calendars, Directory::built_in()).await?;
     tokio::spawn(log_events(gateway.listen()));
     tokio::spawn(keep_house(Arc::clone(&gateway), sqlite));
@@ -125,17 +126,29 @@ async fn log_events(mut events: tokio::sync::broadcast::Receiver<telemetry::Even
     }
 }
 
-/// Work nobody waits for: seals closed days into blocks every quarter of an hour, and looks whether the
-/// system clock has moved away from ours.
+/// Work nobody waits for: rolls up what an earlier version left, then every quarter of an hour seals closed days
+/// into blocks, drops what has passed its age, and looks whether the system clock has moved away from ours.
 async fn keep_house(gateway: Arc<Gateway>, store: Arc<storage::Sqlite>) {
     const EVERY: Duration = Duration::from_secs(900);
     const CLOSED: Duration = Duration::from_secs(2 * 86_400);
     let reference = runtime::MachineClock::start();
+    match store.roll_up().await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!("{count} series from before there were rollups are rolled up"),
+        Err(error) => tracing::warn!("stored series could not be rolled up: {error}"),
+    }
     loop {
         let clock = gateway.clock();
         clock.sleep_until(clock.now() + EVERY).await;
         if let Err(error) = store.seal(clock.now() - CLOSED).await {
             tracing::warn!("closed days could not be sealed: {error}");
+        }
+        match store.retain(clock.now()).await {
+            Ok(dropped) if dropped.is_nothing() => {}
+            Ok(storage::Dropped { quotes, events }) => {
+                tracing::info!("dropped {quotes} quotes after 30 days and {events} events after 6 months");
+            }
+            Err(error) => tracing::warn!("rows past their age could not be dropped: {error}"),
         }
         let drift = reference.drift();
         if drift.is_step() {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use domain::{ActionKind, Date, Instant, Instrument, InstrumentId, Interval, Range, VendorId};
+use domain::{ActionKind, Calendars, Date, Instant, Instrument, InstrumentId, Interval, Range, VendorId};
 use gateway::answer::{Decision, Failure};
+use gateway::rollup::{self, Rollup};
 use gateway::{
     Clock, LearnedAction, NewBars, Pending, RequestId, SeriesKey, Store, StoreError, StoredActions,
     StoredBar, StoredQuote, StoredSeries,
@@ -41,6 +42,24 @@ struct Series {
     denomination: Option<domain::Denomination>,
     covered: Vec<Range>,
     versions: BTreeMap<(Instant, Instant), StoredBar>,
+}
+
+impl Series {
+    /// Bars with a start in the range, of each the version believed at `asof`, else now.
+    fn believed(&self, range: Range, asof: Option<Instant>) -> Vec<StoredBar> {
+        let mut out: Vec<StoredBar> = Vec::new();
+        let inside = (range.start, Instant::MIN)..(range.end, Instant::MIN);
+        for stored in self.versions.range(inside).map(|(_, stored)| stored) {
+            if asof.is_some_and(|asof| stored.learned_at > asof) {
+                continue;
+            }
+            match out.last_mut() {
+                Some(last) if last.bar.start == stored.bar.start => *last = stored.clone(),
+                _ => out.push(stored.clone()),
+            }
+        }
+        out
+    }
 }
 
 #[derive(Default)]
@@ -113,21 +132,29 @@ impl Store for MemoryStore {
         range: Range,
         asof: Option<Instant>,
     ) -> Pending<'a, Result<Vec<StoredBar>, StoreError>> {
+        self.read(|kept| kept.series.get(key).map_or_else(Vec::new, |series| series.believed(range, asof)))
+    }
+
+    fn rollups<'a>(
+        &'a self,
+        instrument: &'a InstrumentId,
+        range: Range,
+    ) -> Pending<'a, Result<Vec<Rollup>, StoreError>> {
+        let calendars = Calendars::built_in();
+        let calendar = calendars.of(instrument.venue());
         self.read(|kept| {
-            let mut out: Vec<StoredBar> = Vec::new();
-            let Some(series) = kept.series.get(key) else { return out };
-            for stored in
-                series.versions.range((range.start, Instant::MIN)..(range.end, Instant::MIN)).map(|(_, s)| s)
-            {
-                if asof.is_some_and(|asof| stored.learned_at > asof) {
-                    continue;
-                }
-                match out.last_mut() {
-                    Some(last) if last.bar.start == stored.bar.start => *last = stored.clone(),
-                    _ => out.push(stored.clone()),
-                }
+            let of_it = |key: &&SeriesKey| key.instrument == *instrument && key.interval.is_intraday();
+            let mut keys: Vec<&SeriesKey> = kept.series.keys().filter(of_it).collect();
+            keys.sort_by_key(|key| (key.interval, key.vendor, key.adjustment.as_str(), key.session.as_str()));
+            let mut found = Vec::new();
+            for key in keys {
+                let series = &kept.series[key];
+                let needed = rollup::needed(range);
+                let bars = series.believed(needed, None);
+                let pieces = rollup::pieces(&bars, calendar);
+                found.extend(rollup::windows(key, &pieces, range, &series.covered, calendar));
             }
-            out
+            found
         })
     }
 

@@ -1,12 +1,12 @@
 //! Bars: every version live or sealed, the one believed at a moment, and the ranges known completely.
 
-use domain::{Adjustment, Bar, Denomination, Instant, InstrumentId, Interval, Range, Session};
+use domain::{Adjustment, Bar, Calendars, Denomination, Instant, InstrumentId, Interval, Range, Session};
 use gateway::{NewBars, SeriesKey, StoredBar, StoredSeries};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::fault::Fault;
 use crate::record::money::denomination;
-use crate::{row, sealed, statements as sql, word};
+use crate::{rollups, row, sealed, statements as sql, word};
 
 /// Every series of an instrument and interval.
 pub(crate) fn series(
@@ -53,18 +53,22 @@ pub(crate) fn bars(
     }
 }
 
-/// Keeps bars in the live table.
-pub(crate) fn put(connection: &Connection, new: NewBars) -> Result<(), Fault> {
+/// Keeps bars in the live table, and the rollups of the hours they touch.
+pub(crate) fn put(connection: &Connection, new: NewBars, calendars: &Calendars) -> Result<(), Fault> {
     let series = find_or_add(connection, &new.key, new.denomination)?;
     let fresh = unknown(connection, series, new.bars, new.learned_at)?;
     put_live(connection, series, &fresh, new.learned_at)?;
+    let calendar = calendars.of(new.key.instrument.venue());
+    rollups::refresh(connection, series, &rollups::touched(&new.key, &fresh), calendar)?;
     cover(connection, series, new.covered)
 }
 
-/// Keeps bars straight in sealed blocks; unfinished ones in the live table.
-pub(crate) fn put_sealed(connection: &Connection, new: NewBars) -> Result<(), Fault> {
+/// Keeps bars straight in sealed blocks, unfinished ones in the live table, and the rollups of the hours they
+/// touch.
+pub(crate) fn put_sealed(connection: &Connection, new: NewBars, calendars: &Calendars) -> Result<(), Fault> {
     let series = find_or_add(connection, &new.key, new.denomination)?;
     let fresh = unknown(connection, series, new.bars, new.learned_at)?;
+    let touched = rollups::touched(&new.key, &fresh);
     let (fresh, running): (Vec<Bar>, Vec<Bar>) = match fresh.iter().all(|bar| bar.is_final) {
         true => (fresh, Vec::new()),
         false => fresh.into_iter().partition(|bar| bar.is_final),
@@ -74,6 +78,7 @@ pub(crate) fn put_sealed(connection: &Connection, new: NewBars) -> Result<(), Fa
     let learned = |bar| StoredBar { bar, learned_at: new.learned_at };
     let rows: Vec<StoredBar> = fresh.into_iter().map(learned).collect();
     sealed::merge(connection, series, &rows)?;
+    rollups::refresh(connection, series, &touched, calendars.of(new.key.instrument.venue()))?;
     cover(connection, series, new.covered)
 }
 

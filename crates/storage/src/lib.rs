@@ -6,12 +6,14 @@ pub mod journal;
 pub mod worker;
 
 mod bars;
+mod rollups;
 mod sealed;
 mod block;
 mod row;
 mod varint;
 mod actions;
 mod quotes;
+mod retention;
 mod instruments;
 mod quotas;
 mod record;
@@ -24,5 +26,6 @@ mod fault;
 mod samples;
 
 pub use journal::StoredEvent;
+pub use retention::Dropped;
 pub use sqlite::{Options, Sqlite};
 pub use worker::{OnSlow, Slow};

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Instant, Instrument, InstrumentId, Interval, Range, VendorId};
+use domain::{Calendars, Instant, Instrument, InstrumentId, Interval, Range, VendorId};
 use gateway::answer::Failure;
+use gateway::rollup::Rollup;
 use gateway::{
     Clock, Decision, NewBars, Pending, RequestId, SeriesKey, Store, StoreError, StoredActions, StoredBar,
     StoredQuote, StoredSeries,
@@ -17,9 +18,10 @@ use telemetry::Event;
 use crate::boot::Reading;
 use crate::fault::Fault;
 use crate::journal::StoredEvent;
+use crate::retention::{self, Dropped};
 use crate::sealed::Progress;
 use crate::worker::{OnSlow, Watch, Workers, connect};
-use crate::{actions, bars, instruments, journal, migration, quotas, quotes, sealed};
+use crate::{actions, bars, instruments, journal, migration, quotas, quotes, rollups, sealed};
 
 /// The file inside the data directory.
 const FILE: &str = "mda.sqlite";
@@ -39,6 +41,8 @@ pub struct Options {
     pub on_slow: Option<OnSlow>,
     /// Reads the machine's run time, against which the age of quota counters is measured.
     pub reading: fn() -> Reading,
+    /// Trading calendars: to which date a bar is rolled up. Sums made by an earlier calendar stay as they are.
+    pub calendars: Arc<Calendars>,
 }
 
 impl Default for Options {
@@ -49,6 +53,7 @@ impl Default for Options {
             slow_from: Duration::from_millis(100),
             on_slow: None,
             reading: Reading::take,
+            calendars: Arc::new(Calendars::built_in()),
         }
     }
 }
@@ -61,6 +66,7 @@ pub struct Sqlite {
     workers: Workers,
     clock: Arc<dyn Clock>,
     reading: fn() -> Reading,
+    calendars: Arc<Calendars>,
 }
 
 impl Sqlite {
@@ -93,7 +99,7 @@ impl Sqlite {
             (0..options.readers.max(1)).map(|_| reader(&file)).collect();
         let watch = Watch { clock: clock.clone(), slow_from: options.slow_from, on_slow: options.on_slow };
         let workers = Workers::threads(writer, readers.map_err(damaged)?, watch)?;
-        Ok(Sqlite { workers, clock, reading: options.reading })
+        Ok(Sqlite { workers, clock, reading: options.reading, calendars: options.calendars })
     }
 
     /// A store that lives in memory and ends with this value, worked on by whoever polls it: for tests and
@@ -104,9 +110,9 @@ impl Sqlite {
     pub fn in_memory(clock: Arc<dyn Clock>) -> Sqlite {
         let mut connection = Connection::open_in_memory().expect("an empty database fits into memory");
         migration::apply(&mut connection, migration::ALL, None).expect("the schema fits an empty database");
-        let slow_from = Options::default().slow_from;
+        let Options { slow_from, reading, calendars, .. } = Options::default();
         let watch = Watch { clock: clock.clone(), slow_from, on_slow: None };
-        Sqlite { workers: Workers::inline(connection, watch), clock, reading: Reading::take }
+        Sqlite { workers: Workers::inline(connection, watch), clock, reading, calendars }
     }
 
     /// Keeps bars straight in sealed blocks, which is ten times as fast and a fifth of the size: for history.
@@ -115,7 +121,8 @@ impl Sqlite {
     /// # Errors
     /// As any write.
     pub fn bulk_bars(&self, bars: NewBars) -> Pending<'_, Result<(), StoreError>> {
-        self.workers.write("bulk_bars", move |connection| bars::put_sealed(connection, bars))
+        let calendars = Arc::clone(&self.calendars);
+        self.workers.write("bulk_bars", move |connection| bars::put_sealed(connection, bars, &calendars))
     }
 
     /// Seals live final bars that start before `before` into compressed blocks, with all their versions.
@@ -136,6 +143,32 @@ impl Sqlite {
             at = next;
         }
         Ok(sealed)
+    }
+
+    /// Rolls up series whose bars were kept before there were rollups, one in each transaction. Returns how
+    /// many; rolled up once, a series stays so.
+    ///
+    /// # Errors
+    /// As any write; what is left is done the next time.
+    pub async fn roll_up(&self) -> Result<usize, StoreError> {
+        let mut count = 0;
+        loop {
+            let calendars = Arc::clone(&self.calendars);
+            let work = move |connection: &Connection| rollups::catch_up(connection, &calendars);
+            if !self.workers.write("roll_up", work).await? {
+                return Ok(count);
+            }
+            count += 1;
+        }
+    }
+
+    /// Drops what has passed its age at `now`: quotes after 30 days, but the latest of each vendor, and events
+    /// after 6 months (STO-10). Returns how much was dropped, so that it can be told.
+    ///
+    /// # Errors
+    /// As any write.
+    pub fn retain(&self, now: Instant) -> Pending<'_, Result<Dropped, StoreError>> {
+        self.workers.write("retain", move |connection| retention::drop_old(connection, now))
     }
 
     /// The newest events, newest first.
@@ -195,7 +228,19 @@ impl Store for Sqlite {
     }
 
     fn put_bars(&self, bars: NewBars) -> Pending<'_, Result<(), StoreError>> {
-        self.workers.write("put_bars", move |connection| bars::put(connection, bars))
+        let calendars = Arc::clone(&self.calendars);
+        self.workers.write("put_bars", move |connection| bars::put(connection, bars, &calendars))
+    }
+
+    fn rollups<'a>(
+        &'a self,
+        instrument: &'a InstrumentId,
+        range: Range,
+    ) -> Pending<'a, Result<Vec<Rollup>, StoreError>> {
+        let (instrument, calendars) = (instrument.clone(), Arc::clone(&self.calendars));
+        let work =
+            move |connection: &Connection| rollups::rollups(connection, &instrument, range, &calendars);
+        self.workers.read("rollups", work)
     }
 
     fn actions<'a>(

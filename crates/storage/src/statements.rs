@@ -47,6 +47,15 @@ statements! {
     COVERED_DELETE = "DELETE FROM covered WHERE series = ?1 AND start = ?2";
     COVERED_PUT = "INSERT INTO covered (series, start, end) VALUES (?1, ?2, ?3)";
 
+    ROLLUPS = "SELECT hour, date, bars, learned_at, row FROM rollup
+        WHERE series = ?1 AND hour >= ?2 AND hour < ?3 ORDER BY hour, date";
+    ROLLUP_PUT = "INSERT INTO rollup (series, hour, date, bars, learned_at, row)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    ROLLUP_DELETE = "DELETE FROM rollup WHERE series = ?1 AND hour BETWEEN ?2 AND ?3";
+    ROLLUP_DUE = "SELECT series.id, series.instrument FROM rollup_due JOIN series
+        ON series.id = rollup_due.series ORDER BY rollup_due.series LIMIT 1";
+    ROLLUP_DONE = "DELETE FROM rollup_due WHERE series = ?1";
+
     ACTIONS = "SELECT ex_date, kind, learned_at, vendor, body FROM action
         WHERE instrument = ?1 AND learned_at <= ?2 ORDER BY ex_date, kind, learned_at";
     ACTION_BELIEVED = "SELECT vendor, body FROM action WHERE instrument = ?1 AND ex_date = ?2 AND kind = ?3
@@ -69,6 +78,8 @@ statements! {
     LATEST_QUOTES = "SELECT vendor, simulated, received_at, score, body FROM latest_quote
         WHERE instrument = ?1 ORDER BY vendor, simulated";
 
+    QUOTES_PURGE = "DELETE FROM quote WHERE received_at < ?1";
+
     INSTRUMENT_PUT = "INSERT INTO instrument (vendor, id, learned_at, body) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (vendor, id) DO UPDATE SET learned_at = excluded.learned_at, body = excluded.body
         WHERE excluded.learned_at >= instrument.learned_at";
@@ -83,6 +94,8 @@ statements! {
 
     EVENT_PUT = "INSERT INTO event (at, vendor, kind, severity, text) VALUES (?1, ?2, ?3, ?4, ?5)";
     EVENTS = "SELECT at, vendor, kind, severity, text FROM event ORDER BY at DESC, id DESC LIMIT ?1";
+
+    EVENTS_PURGE = "DELETE FROM event WHERE at < ?1";
 
     DECISION_PUT = "INSERT INTO decision (request, at, body) VALUES (?1, ?2, ?3)
         ON CONFLICT (request) DO UPDATE SET at = excluded.at, body = excluded.body";
@@ -107,7 +120,7 @@ mod tests {
     use crate::migration;
 
     /// Statements whose purpose is to read a whole table, or its newest end through an index.
-    const WHOLE: &[&str] = &["INSTRUMENTS", "EVENTS"];
+    const WHOLE: &[&str] = &["INSTRUMENTS", "EVENTS", "ROLLUP_DUE"];
 
     fn plan(connection: &Connection, sql: &str) -> Vec<String> {
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a plan");

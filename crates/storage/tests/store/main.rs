@@ -4,6 +4,7 @@ mod disk;
 mod keeps;
 mod kill;
 mod model;
+mod rollups;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
