@@ -7,7 +7,7 @@ use gateway::{Clock, Entropy};
 use serde_json::Value;
 
 use crate::arguments::Asked;
-use crate::wiring;
+use crate::{exit, wiring};
 
 /// Where a gateway is looked for unless the caller names one.
 const USUAL: &str = "http://127.0.0.1:8000";
@@ -30,8 +30,9 @@ pub(crate) async fn get(asked: &Asked, path: &str, query: &[(&str, String)]) -> 
     let mut query: Vec<(String, String)> =
         query.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     for word in &asked.policy {
-        let (name, value) =
-            word.split_once('=').with_context(|| format!("`{word}` is no policy word: write NAME=VALUE"))?;
+        let (name, value) = word
+            .split_once('=')
+            .ok_or_else(|| exit::malformed(format!("`{word}` is no policy word: write NAME=VALUE")))?;
         query.push((name.to_owned(), value.to_owned()));
     }
     runtime::install_tls();

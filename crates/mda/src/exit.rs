@@ -26,6 +26,27 @@ pub(crate) const NO_SERVER: u8 = 10;
 /// A payload was rejected (`mda decode`).
 pub(crate) const REJECTED: u8 = 11;
 
+/// A failure whose code is known where it arises.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub(crate) struct Failed {
+    /// One of the codes above.
+    pub code: u8,
+    /// What is wrong, and what would be right.
+    pub what: String,
+}
+
+/// A request that cannot be read.
+pub(crate) fn malformed(what: impl Into<String>) -> Failed {
+    Failed { code: BAD_REQUEST, what: what.into() }
+}
+
+/// A vendor nobody knows.
+pub(crate) fn no_vendor(name: &str) -> Failed {
+    let known: Vec<&str> = vendors::ALL.iter().map(|codec| codec.profile().id.as_str()).collect();
+    Failed { code: NOT_FOUND, what: format!("`{name}` is no vendor; there are {}", known.join(", ")) }
+}
+
 /// The code for an HTTP status.
 pub(crate) fn of_status(status: u16) -> u8 {
     match status {
@@ -46,6 +67,8 @@ pub(crate) fn of(error: &anyhow::Error) -> u8 {
         CONFIGURATION
     } else if error.downcast_ref::<Refused>().is_some() {
         NO_SERVER
+    } else if let Some(failed) = error.downcast_ref::<Failed>() {
+        failed.code
     } else {
         INTERNAL
     }

@@ -1,6 +1,6 @@
 //! Makes a simulated vendor fail for a while.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use simulator::Fault;
 
@@ -11,8 +11,7 @@ use crate::exit;
 /// Begins (or ends) a fault at the simulator.
 pub(crate) async fn run(chaos: Chaos, as_json: bool) -> Result<u8> {
     let Some(codec) = vendors::find(&chaos.vendor) else {
-        let known: Vec<&str> = vendors::ALL.iter().map(|codec| codec.profile().id.as_str()).collect();
-        bail!("`{}` is no vendor; there are {}", chaos.vendor, known.join(", "));
+        return Err(exit::no_vendor(&chaos.vendor).into());
     };
     let vendor = codec.profile().id;
     let base = chaos.simulator.trim_end_matches('/').to_owned();
@@ -22,10 +21,13 @@ pub(crate) async fn run(chaos: Chaos, as_json: bool) -> Result<u8> {
         http.delete(format!("{base}/_sim/chaos/{vendor}"))
     } else {
         if Fault::parse(&chaos.fault).is_none() {
-            bail!("`{}` is no fault; there are {} and end", chaos.fault, Fault::WORDS.join(", "));
+            let words = Fault::WORDS.join(", ");
+            let what = format!("`{}` is no fault; there are {words} and end", chaos.fault);
+            return Err(exit::malformed(what).into());
         }
-        let span = config::text::duration(&chaos.duration)
-            .with_context(|| format!("`{}` is no duration: write 60s or 5m", chaos.duration))?;
+        let span = config::text::duration(&chaos.duration).ok_or_else(|| {
+            exit::malformed(format!("`{}` is no duration: write 60s or 5m", chaos.duration))
+        })?;
         http.post(format!("{base}/_sim/chaos")).json(&json!({
             "vendor": vendor.as_str(), "fault": chaos.fault, "for_ms": span.as_millis() as u64,
         }))

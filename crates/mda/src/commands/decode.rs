@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 use vendors::{HttpResponse, reading};
 
@@ -12,15 +12,17 @@ use crate::{exit, table};
 /// Decodes and prints.
 pub(crate) fn run(decode: Decode, as_json: bool) -> Result<u8> {
     let Some(codec) = vendors::find(&decode.vendor) else {
-        let known: Vec<&str> = vendors::ALL.iter().map(|codec| codec.profile().id.as_str()).collect();
-        bail!("`{}` is no vendor; there are {}", decode.vendor, known.join(", "));
+        return Err(exit::no_vendor(&decode.vendor).into());
     };
     let bytes = if decode.file.as_os_str() == "-" {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes).context("standard input cannot be read")?;
         bytes
     } else {
-        std::fs::read(&decode.file).with_context(|| format!("{} cannot be read", decode.file.display()))?
+        std::fs::read(&decode.file).map_err(|error| exit::Failed {
+            code: exit::CONFIGURATION,
+            what: format!("{} cannot be read: {error}", decode.file.display()),
+        })?
     };
     let response = reading::unwrap_envelope(&bytes).unwrap_or_else(|| HttpResponse {
         status: decode.status,

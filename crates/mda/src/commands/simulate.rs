@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use domain::{Directory, Instant, Range, VendorId, Venue};
 use gateway::{Clock, Entropy};
 use simulator::{
@@ -85,7 +85,8 @@ pub(crate) async fn run(simulate: Simulate) -> Result<u8> {
 /// The market behind the vendors.
 pub(crate) fn market(behaviour: &Behaviour<'_>) -> Result<Market> {
     match behaviour.market {
-        Some(folder) => Ok(Market::load(folder)?),
+        Some(folder) => Market::load(folder)
+            .map_err(|error| exit::Failed { code: exit::CONFIGURATION, what: error.to_string() }.into()),
         None => Ok(Market::synthetic(behaviour.seed, &Directory::built_in())),
     }
 }
@@ -94,10 +95,10 @@ pub(crate) fn market(behaviour: &Behaviour<'_>) -> Result<Market> {
 pub(crate) fn plans(behaviour: &Behaviour<'_>) -> Result<Vec<(&'static dyn Codec, Plan)>> {
     let mut chosen: Vec<(String, String)> = Vec::new();
     for text in behaviour.plans {
-        let (vendor, plan) = text.split_once('=').with_context(|| format!("`{text}`: write VENDOR=PLAN"))?;
+        let (vendor, plan) =
+            text.split_once('=').ok_or_else(|| exit::malformed(format!("`{text}`: write VENDOR=PLAN")))?;
         let Some(codec) = vendors::find(vendor) else {
-            let known: Vec<&str> = vendors::ALL.iter().map(|codec| codec.profile().id.as_str()).collect();
-            bail!("`{vendor}` is no vendor; there are {}", known.join(", "));
+            return Err(exit::no_vendor(vendor).into());
         };
         chosen.push((codec.profile().id.to_string(), plan.to_owned()));
     }
@@ -114,8 +115,9 @@ pub(crate) fn plans(behaviour: &Behaviour<'_>) -> Result<Vec<(&'static dyn Codec
                 .unwrap_or(&plans.default);
             let mut plan = plans
                 .find(name)
-                .with_context(|| {
-                    format!("{id} has no plan `{name}`; there are {}", plans.names().join(", "))
+                .ok_or_else(|| {
+                    let names = plans.names().join(", ");
+                    exit::malformed(format!("{id} has no plan `{name}`; there are {names}"))
                 })?
                 .clone();
             if !behaviour.limits {
@@ -169,15 +171,19 @@ fn spells(behaviour: &Behaviour<'_>, now: Instant) -> Result<Vec<Spell>> {
 
 /// Reads `VENDOR:FAULT@AFTER+FOR`.
 fn spell(text: &str, now: Instant) -> Result<Spell> {
-    let shape = || format!("`{text}`: write VENDOR:FAULT@AFTER+FOR, like polygon:outage@30s+60s");
-    let (vendor, rest) = text.split_once(':').with_context(shape)?;
-    let (fault, times) = rest.split_once('@').with_context(shape)?;
-    let (after, length) = times.split_once('+').with_context(shape)?;
-    let vendor = vendors::find(vendor).with_context(shape)?.profile().id;
-    let fault = Fault::parse(fault)
-        .with_context(|| format!("`{fault}` is no fault; there are {}", Fault::WORDS.join(", ")))?;
-    let from = now + config::text::duration(after).with_context(shape)?;
-    Ok(Spell { vendor, fault, from, until: from + config::text::duration(length).with_context(shape)? })
+    let shape = || {
+        let right = "write VENDOR:FAULT@AFTER+FOR, like polygon:outage@30s+60s";
+        exit::malformed(format!("`{text}`: {right}"))
+    };
+    let (vendor, rest) = text.split_once(':').ok_or_else(shape)?;
+    let (fault, times) = rest.split_once('@').ok_or_else(shape)?;
+    let (after, length) = times.split_once('+').ok_or_else(shape)?;
+    let vendor = vendors::find(vendor).ok_or_else(|| exit::no_vendor(vendor))?.profile().id;
+    let fault = Fault::parse(fault).ok_or_else(|| {
+        exit::malformed(format!("`{fault}` is no fault; there are {}", Fault::WORDS.join(", ")))
+    })?;
+    let from = now + config::text::duration(after).ok_or_else(shape)?;
+    Ok(Spell { vendor, fault, from, until: from + config::text::duration(length).ok_or_else(shape)? })
 }
 
 /// The clock: the machine's own, or one that starts elsewhere or runs faster. A recording without a given
@@ -185,8 +191,9 @@ fn spell(text: &str, now: Instant) -> Result<Spell> {
 pub(crate) fn clock(at: Option<&str>, speed: f64, recording: Option<&Market>) -> Result<Arc<dyn Clock>> {
     let machine = runtime::MachineClock::start();
     let start = match (at, recording.and_then(Market::span)) {
-        (Some(text), _) => Instant::parse(text).with_context(|| {
-            format!("`{text}` is no instant: write RFC 3339, 2017-06-01T15:00:00Z, or a date")
+        (Some(text), _) => Instant::parse(text).ok_or_else(|| {
+            let right = "write RFC 3339, 2017-06-01T15:00:00Z, or a date";
+            exit::malformed(format!("`{text}` is no instant: {right}"))
         })?,
         (None, Some(span)) => {
             let calendars = domain::Calendars::built_in();
