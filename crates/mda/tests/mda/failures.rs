@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::process::run;
-use crate::stage::{Demo, fail};
+use crate::stage::{Demo, Gateway, Vendors, fail};
 use crate::web;
 
 const SESSION: &str = "2026-11-18T15:30:00Z";
@@ -79,4 +79,19 @@ fn a_vendor_is_taken_out_and_put_back_while_the_gateway_runs() {
     let back = web::try_send("POST", &demo.base, "/v1/vendors/massive/undrain").unwrap();
     assert_eq!((back.status, state().as_str()), (200, "active"));
     assert_eq!(quote(&demo, "AAPL", "&vendor=polygon")["meta"]["vendor"], "polygon");
+}
+
+#[test]
+fn a_fault_can_be_told_before_anything_starts() {
+    // TST-4: scheduled, and told by the vendors' own list of what is to come.
+    let vendors = Vendors::start(&["--no-latency", "--fault", "polygon:outage@0s+600s"]);
+    let ahead = web::get(&vendors.base, "/_sim/chaos").ok();
+    assert_eq!((ahead[0]["vendor"].as_str(), ahead[0]["fault"].as_str()), (Some("polygon"), Some("outage")));
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Gateway::serve(&vendors.configuration(&["polygon"]), data.path());
+    let refused = gateway.get("/v1/bars?symbols=AAPL&interval=1d&start=2025-03-03&end=2025-06-02");
+    assert!([502, 503].contains(&refused.status), "{} {}", refused.status, refused.body);
+    assert_eq!(refused.json()["attempts"][0]["outcome"], "vendor_fault", "{}", refused.body);
+    let lines = vendors.journal();
+    assert!(!lines.is_empty() && lines.iter().all(|line| line["fault"] == "outage"), "{lines:?}");
 }

@@ -68,7 +68,8 @@ impl Recording {
     }
 }
 
-fn rows(path: &Path) -> Vec<Vec<String>> {
+/// Cells of a CSV file, plain or compressed, without its header.
+pub(crate) fn rows(path: &Path) -> Vec<Vec<String>> {
     let mut text = String::new();
     let file = std::fs::File::open(path).unwrap();
     if path.extension().is_some_and(|end| end == "gz") {

@@ -128,3 +128,40 @@ fn one_seed_is_one_market_and_another_seed_another() {
     assert_eq!(first, bars("11"));
     assert_ne!(first, bars("12"));
 }
+
+#[test]
+fn recorded_minutes_of_a_half_day_come_back_stamped_at_their_open() {
+    // SYM-6, SYM-8, ACT-1: the recording stamps the end of a minute; 2020-11-27 closes at 13:00 New York.
+    let Some(folder) = test_data::find("recorded_minutes_of_a_half_day", "data/replay/equities-minute")
+    else {
+        return;
+    };
+    let market = folder.to_str().unwrap();
+    let vendors = Vendors::start(&["--market", market, "--unlimited", "--no-latency"]);
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Gateway::serve(&alone(&vendors, &["polygon"]), data.path());
+    let target =
+        "/v1/bars?symbols=MSFT&interval=1m&start=2020-11-27&end=2020-11-28&adjustment=raw&deadline=20s";
+    let body = gateway.get(target).ok();
+    let answered: Vec<(i64, f64, f64)> = body["data"]["MSFT"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            (instant(&row["t"]).as_secs(), row["close"].as_f64().unwrap(), row["volume"].as_f64().unwrap())
+        })
+        .collect();
+    let (open, close) = (1_606_487_400, 1_606_500_000);
+    let recorded: Vec<(i64, f64, f64)> = crate::recording::rows(&folder.join("MSFT.csv.gz"))
+        .iter()
+        .map(|row| {
+            let end = domain::Instant::parse(&row[0]).unwrap();
+            let number = |index: usize| row[index].parse::<f64>().unwrap();
+            (end.as_secs() - 60, number(5), number(6))
+        })
+        .filter(|(start, ..)| (open..close).contains(start))
+        .collect();
+    assert!(recorded.len() > 200, "{}", recorded.len());
+    assert_eq!(answered, recorded);
+    assert_eq!(body["meta"]["coverage"]["gaps"], serde_json::json!([]));
+}

@@ -120,3 +120,20 @@ fn a_gateway_that_is_asked_to_stop_finishes_what_is_under_way() {
     let answer = asked.join().unwrap().ok();
     assert!(answer["data"]["AAPL"].as_array().unwrap().len() > 50);
 }
+
+#[test]
+fn a_decision_is_on_record_after_a_restart() {
+    // RTE-6, DEP-3: the record is kept for a day, whatever the process does.
+    let vendors = Vendors::start(&["--unlimited", "--no-latency"]);
+    let configuration = vendors.configuration(&["polygon"]);
+    let data = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::serve(&configuration, data.path());
+    let answer = gateway.get(&bars("AAPL", "2025-03-03", "2025-06-02")).ok();
+    let target = format!("/v1/explain/{}", answer["meta"]["request_id"].as_str().unwrap());
+    let before = gateway.get(&target).ok();
+    assert_eq!(gateway.running.stop(), Some(0));
+    let gateway = Gateway::serve(&configuration, data.path());
+    let after = gateway.get(&target).ok();
+    assert_eq!(before["data"]["attempts"], after["data"]["attempts"]);
+    assert_eq!(after["data"]["answered_by"], "polygon", "{after}");
+}
