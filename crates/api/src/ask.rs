@@ -8,7 +8,7 @@ use vendors::Question;
 use crate::call::{Call, Refusal};
 use crate::envelope::{Part, part_id};
 use crate::error::{Code, Fault, Problem};
-use crate::form::Form;
+use crate::form::{Arrangement, Form, Format};
 use crate::words::Words;
 
 /// At most so many symbols in one request.
@@ -61,6 +61,22 @@ impl Asked {
                 Err(Problem::malformed(faults))
             }
         }
+    }
+}
+
+impl Asked {
+    /// The same, with its lists arranged.
+    ///
+    /// # Errors
+    /// Columns are a form of JSON: in NDJSON and CSV a line is a row.
+    pub fn arranged(mut self, arrangement: Arrangement) -> Result<Asked, Problem> {
+        if arrangement == Arrangement::Columns && self.form.format != Format::Json {
+            let detail =
+                format!("columns are a form of json: in {} a line is a row", self.form.format.as_str());
+            return Err(Problem::malformed(vec![Fault { parameter: "shape".to_owned(), detail }]));
+        }
+        self.form.arrangement = arrangement;
+        Ok(self)
     }
 }
 

@@ -81,6 +81,7 @@ pub async fn bars(call: Call) -> Result<Reply, Problem> {
     let session = words.session();
     let anchor = words.anchor();
     let currency = words.currency();
+    let arrangement = words.arrangement();
     let (start, end) = (words.when("start"), words.when("end"));
     let limit = words.count("limit", 1, LONGEST_PAGE).unwrap_or(PAGE) as usize;
     let page = words.parse("page_token", |text| Page::read(text, &call.query));
@@ -94,10 +95,10 @@ pub async fn bars(call: Call) -> Result<Reply, Problem> {
     {
         words.fault("end", format!("{b} is not after {a}: a range is [start, end)"));
     }
-    let asked = Asked::read(&call, "symbols", words)?;
+    let asked = Asked::read(&call, "symbols", words)?.arranged(arrangement)?;
     let page = page.unwrap_or_else(|| Page::first(call.received_at));
     let calendars = call.gateway.calendars();
-    let range_at = |instrument: &InstrumentId| -> Result<Range, Problem> {
+    let range_at = |instrument: &InstrumentId, rest: Option<Instant>| -> Result<Range, Problem> {
         let venue = instrument.venue();
         let end = end.map_or(page.now, |end| end.at(venue, calendars));
         let start = start.map_or(end - usual_length(interval), |start| start.at(venue, calendars));
@@ -105,7 +106,7 @@ pub async fn bars(call: Call) -> Result<Reply, Problem> {
             let detail = format!("the range from {start} to {end} is empty: a range is [start, end)");
             return Err(Problem::malformed(vec![Fault { parameter: "end".to_owned(), detail }]));
         }
-        Ok(Range::new(start, end))
+        Ok(Range::new(rest.unwrap_or(start), end))
     };
     let (policy, skip) = (&asked.policy, page.at.0);
     let from_page = asked.symbols.into_iter().skip(skip).collect();
@@ -119,7 +120,7 @@ pub async fn bars(call: Call) -> Result<Reply, Problem> {
         let question = Question::Bars {
             instrument: instrument.clone(),
             interval,
-            range: range_at(instrument)?,
+            range: range_at(instrument, page.rest(skip + index))?,
             adjustment: adjustment.unwrap_or(domain::Adjustment::Split),
             session,
         };

@@ -12,7 +12,9 @@ use utoipa::ToSchema;
 
 use crate::call::{Call, Refusal, Reply};
 use crate::error::{Problem, ProblemDocument};
-use crate::form::{Cell, Column, Form, Format, write_csv_row, write_row, write_text};
+use crate::form::{
+    Arrangement, Cell, Column, Form, Format, write_columns, write_csv_row, write_row, write_text,
+};
 use crate::meta::{self, AttemptMade, Cost, Explanation, Facts, Moment, WarningTold};
 
 /// What became of one symbol.
@@ -203,6 +205,10 @@ fn write_rows(out: &mut Vec<u8>, rows: &[Vec<Cell<'_>>], shape: &Shape<'_>, form
             Some(row) => write_row(out, shape.columns, row, None, form),
             None => out.extend_from_slice(b"null"),
         }
+        return;
+    }
+    if form.arrangement == Arrangement::Columns {
+        write_columns(out, shape.columns, rows, form);
         return;
     }
     out.push(b'[');

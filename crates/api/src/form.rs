@@ -109,6 +109,29 @@ impl Numbers {
     }
 }
 
+/// How the rows of a list are arranged in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Arrangement {
+    /// A list of objects, one a row.
+    #[default]
+    Rows,
+    /// One object of lists, all of one length.
+    Columns,
+}
+
+impl Arrangement {
+    /// All arrangements.
+    pub const ALL: [Arrangement; 2] = [Arrangement::Rows, Arrangement::Columns];
+
+    /// The policy word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Arrangement::Rows => "rows",
+            Arrangement::Columns => "columns",
+        }
+    }
+}
+
 /// The form of one answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Form {
@@ -118,6 +141,8 @@ pub struct Form {
     pub stamp: Stamp,
     /// Prices and quantities.
     pub numbers: Numbers,
+    /// Rows of lists.
+    pub arrangement: Arrangement,
     /// Whether the decision is embedded.
     pub explain: bool,
 }
@@ -231,6 +256,31 @@ pub fn write_row(out: &mut Vec<u8>, columns: &[Column], row: &[Cell<'_>], lead: 
         }
         name(out, column.name);
         write_cell(out, cell, form);
+    }
+    out.push(b'}');
+}
+
+/// Writes rows as one JSON object of parallel lists. An optional column that no row fills is left out; in any
+/// other an absent value is `null`, so that all lists have the length of the rows.
+pub fn write_columns(out: &mut Vec<u8>, columns: &[Column], rows: &[Vec<Cell<'_>>], form: &Form) {
+    out.push(b'{');
+    let mut first = true;
+    for (at, column) in columns.iter().enumerate() {
+        if column.optional && rows.iter().all(|row| row[at] == Cell::Absent) {
+            continue;
+        }
+        if !std::mem::take(&mut first) {
+            out.push(b',');
+        }
+        write_text(out, column.name);
+        out.extend_from_slice(b":[");
+        for (index, row) in rows.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            write_cell(out, &row[at], form);
+        }
+        out.push(b']');
     }
     out.push(b'}');
 }

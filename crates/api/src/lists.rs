@@ -79,7 +79,8 @@ pub async fn trades(call: Call) -> Result<Reply, Problem> {
     let mut words = call.words();
     let span = Span::read(&mut words, DAY);
     let limit = words.count("limit", 1, 50_000).unwrap_or(1_000) as u32;
-    let asked = Asked::read(&call, "symbols", words)?;
+    let arrangement = words.arrangement();
+    let asked = Asked::read(&call, "symbols", words)?.arranged(arrangement)?;
     let parts = ask_each(&call, asked.symbols, |_, instrument| {
         let range = span.at(&call, instrument, call.received_at)?;
         Ok((Question::Trades { instrument: instrument.clone(), range, limit }, asked.policy.clone()))
@@ -116,7 +117,8 @@ pub async fn news(call: Call) -> Result<Reply, Problem> {
     let mut words = call.words();
     let span = Span::read(&mut words, 7 * DAY);
     let limit = words.count("limit", 1, 1_000).unwrap_or(50) as u32;
-    let asked = Asked::read(&call, "symbols", words)?;
+    let arrangement = words.arrangement();
+    let asked = Asked::read(&call, "symbols", words)?.arranged(arrangement)?;
     let parts = ask_each(&call, asked.symbols, |_, instrument| {
         let range = span.at(&call, instrument, call.received_at)?;
         Ok((Question::News { instrument: instrument.clone(), range, limit }, asked.policy.clone()))
@@ -161,7 +163,8 @@ pub async fn corporate_actions(call: Call) -> Result<Reply, Problem> {
             words.fault("types", "takes split, dividend or both, separated by a comma");
         }
     }
-    let asked = Asked::read(&call, "symbols", words)?;
+    let arrangement = words.arrangement();
+    let asked = Asked::read(&call, "symbols", words)?.arranged(arrangement)?;
     let count = asked.symbols.len();
     let (policy, call) = (&asked.policy, &call);
     let mut parts = Vec::with_capacity(count);

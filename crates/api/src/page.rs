@@ -5,6 +5,7 @@ use std::ops::Range;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::{Instant, VendorId};
+use gateway::Served;
 use serde::{Deserialize, Serialize};
 
 use crate::bars::bars_of;
@@ -17,6 +18,9 @@ pub struct Page {
     pub now: Instant,
     /// Which symbol, and the first start of its rows.
     pub at: (usize, Instant),
+    /// Where that symbol's range begins instead of at the question's start: what lies before was told, and a
+    /// page budget ended there.
+    pub rest: Option<Instant>,
     pins: Vec<Option<Pin>>,
 }
 
@@ -24,7 +28,8 @@ pub struct Page {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Pin {
     vendor: String,
-    /// Nanoseconds; only where all rows were committed, so that the store can give them again.
+    /// Nanoseconds; only where all rows were committed, so that the store can give them again, and no page
+    /// budget left out a rest that must still be fetched.
     asof: Option<i64>,
 }
 
@@ -36,13 +41,15 @@ struct Token {
     now: i64,
     symbol: usize,
     start: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rest: Option<i64>,
     pins: Vec<Option<Pin>>,
 }
 
 impl Page {
     /// The first page.
     pub fn first(now: Instant) -> Page {
-        Page { now, at: (0, Instant::MIN), pins: Vec::new() }
+        Page { now, at: (0, Instant::MIN), rest: None, pins: Vec::new() }
     }
 
     /// Reads a token of the same question.
@@ -59,6 +66,7 @@ impl Page {
         Ok(Page {
             now: Instant::from_nanos(token.now),
             at: (token.symbol, Instant::from_nanos(token.start)),
+            rest: token.rest.map(Instant::from_nanos),
             pins: token.pins,
         })
     }
@@ -69,6 +77,7 @@ impl Page {
             now: self.now.as_nanos(),
             symbol: self.at.0,
             start: self.at.1.as_nanos(),
+            rest: self.rest.map(Instant::as_nanos),
             pins: self.pins.clone(),
         };
         BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&token).expect("a token is a map with text keys"))
@@ -81,6 +90,11 @@ impl Page {
     /// The vendor of a symbol's earlier pages.
     pub fn vendor(&self, symbol: usize) -> Option<VendorId> {
         vendors::find(&self.pin(symbol)?.vendor).map(|codec| codec.profile().id)
+    }
+
+    /// Where the range of a symbol begins, if not at the question's start.
+    pub fn rest(&self, symbol: usize) -> Option<Instant> {
+        self.rest.filter(|_| symbol == self.at.0)
     }
 
     /// The moment of a symbol's earlier pages.
@@ -100,16 +114,29 @@ pub fn cut(parts: &[Part], page: &Page, limit: usize, query: &str) -> (Vec<Range
         let to = bars.len().min(from + room);
         slices.push(from..to);
         room -= to - from;
-        let more_here = to < bars.len();
-        let more_after = room == 0 && index + 1 < parts.len();
-        if more_here || more_after {
-            let symbol = page.at.0 + index;
-            let at = if more_here { (symbol, bars[to].start) } else { (symbol + 1, Instant::MIN) };
-            let next = Page { now: page.now, at, pins: pins(parts, page) };
+        let symbol = page.at.0 + index;
+        let unasked = part.outcome.as_ref().ok().and_then(rest_of);
+        let next = if to < bars.len() {
+            Some(((symbol, bars[to].start), page.rest(symbol)))
+        } else if let Some(rest) = unasked {
+            Some(((symbol, Instant::MIN), Some(rest)))
+        } else if room == 0 && index + 1 < parts.len() {
+            Some(((symbol + 1, Instant::MIN), None))
+        } else {
+            None
+        };
+        if let Some((at, rest)) = next {
+            let next = Page { now: page.now, at, rest, pins: pins(parts, page) };
             return (slices, Some(next.write(query)));
         }
     }
     (slices, None)
+}
+
+/// Where the page budget ended behind an answer's rows, if it did.
+fn rest_of(served: &Served) -> Option<Instant> {
+    let rest = served.answer.coverage.as_ref()?.rest_from?;
+    (!bars_of(served).is_empty()).then_some(rest)
 }
 
 /// Everyone's vendor and moment: those of the token where it has them, else those of this page.
@@ -117,7 +144,7 @@ fn pins(parts: &[Part], page: &Page) -> Vec<Option<Pin>> {
     let own = |symbol: usize| {
         let part = parts.get(symbol.checked_sub(page.at.0)?)?;
         let served = part.outcome.as_ref().ok()?;
-        let asof = served.answer.stored.then_some(served.now.as_nanos());
+        let asof = (served.answer.stored && rest_of(served).is_none()).then_some(served.now.as_nanos());
         Some(Pin { vendor: served.answer.vendor()?.as_str().to_owned(), asof })
     };
     (0..page.at.0 + parts.len()).map(|symbol| page.pin(symbol).cloned().or_else(|| own(symbol))).collect()
@@ -146,6 +173,7 @@ mod tests {
         let page = Page {
             now: Instant::from_secs(9),
             at: (1, Instant::from_secs(7)),
+            rest: Some(Instant::from_secs(6)),
             pins: vec![None, Some(Pin { vendor: "yahoo".into(), asof: Some(5) })],
         };
         let token = page.write("symbols=A&interval=1d");

@@ -14,7 +14,7 @@ use http::HeaderMap;
 use quality::Letter;
 
 use crate::error::Fault;
-use crate::form::{Form, Format, Numbers, Stamp};
+use crate::form::{Arrangement, Form, Format, Numbers, Stamp};
 
 /// Policy words every question takes.
 pub const POLICY: [&str; 11] = [
@@ -165,9 +165,15 @@ impl Words {
         Form {
             format: format.unwrap_or_else(|| accept.map(Format::accepted).unwrap_or_default()),
             stamp: self.choose("ts", &Stamp::ALL, Stamp::as_str).unwrap_or_default(),
+            arrangement: Arrangement::default(),
             numbers: self.choose("num", &Numbers::ALL, Numbers::as_str).unwrap_or_default(),
             explain: self.flag("explain").unwrap_or_default(),
         }
+    }
+
+    /// Takes the arrangement of lists; rows unless given.
+    pub fn arrangement(&mut self) -> Arrangement {
+        self.choose("shape", &Arrangement::ALL, Arrangement::as_str).unwrap_or_default()
     }
 
     /// Takes a yes or no.

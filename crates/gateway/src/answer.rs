@@ -276,6 +276,8 @@ pub struct Coverage {
     pub gaps: Vec<Range>,
     /// Whether all that the vendor has in the range is there.
     pub complete: bool,
+    /// Where the page budget ended, behind the last row: the rest of the range can be asked for from here.
+    pub rest_from: Option<Instant>,
 }
 
 /// Something the caller must know about an answer.

@@ -43,6 +43,8 @@ pub(crate) struct Part {
     pub(crate) stored: bool,
     /// Whether the vendor had more than was fetched.
     pub(crate) cut_short: bool,
+    /// Where the page budget ended: rows from here on are not known.
+    pub(crate) cut_at: Option<Instant>,
 }
 
 /// What one fetch of a piece brought.
@@ -51,6 +53,7 @@ struct Fetched {
     denomination: Option<Denomination>,
     stored: bool,
     cut_short: bool,
+    cut_at: Option<Instant>,
 }
 
 impl Gateway {
@@ -197,6 +200,7 @@ impl Gateway {
             rows,
             stored: true,
             cut_short: false,
+            cut_at: None,
         }
     }
 
@@ -234,6 +238,7 @@ impl Gateway {
             rows: Vec::new(),
             stored: true,
             cut_short: false,
+            cut_at: None,
         };
         let longest = upstream.settings.codec.longest_range(asked.native);
         let mut nothing = 0;
@@ -245,6 +250,10 @@ impl Gateway {
                     part.denomination = part.denomination.or(fetched.denomination);
                     part.stored &= fetched.stored;
                     part.cut_short |= fetched.cut_short;
+                    part.cut_at = fetched.cut_at;
+                    if part.cut_at.is_some() {
+                        break; // what lies behind the budget's end would leave a hole before it
+                    }
                 }
                 Err(AttemptError::Rejected(Rejection::NoData)) => {
                     nothing += 1;
@@ -326,7 +335,10 @@ impl Gateway {
             }
         };
         let learned_at = reply.received_at;
+        let cut_at =
+            reply.cut_short.then(|| series.bars.last().map_or(piece.start, |bar| just_after(bar.start)));
         Ok(Fetched {
+            cut_at,
             rows: series.bars.into_iter().map(|bar| StoredBar { bar, learned_at }).collect(),
             denomination: series.denomination,
             stored,
@@ -415,12 +427,20 @@ impl Gateway {
         }
         joined.actions.sort_by_key(|action| action.ex_date);
         joined.actions.dedup();
+        let mut rest_from = parts.iter().filter_map(|part| part.cut_at).min();
+        if let Some(cut_at) = rest_from {
+            joined.bars.retain(|bar| bar.start < cut_at);
+        }
         let now = self.clock.now();
         let calendar = self.calendars.of(asked.instrument.venue());
         if asked.native != asked.interval {
             let calendar = calendar.ok_or(AttemptError::Unfit("no_calendar"))?;
             let known_until = joined.bars.iter().find(|bar| !bar.is_final).map_or(now, |bar| bar.start);
             joined = aggregate(&joined, asked.interval, calendar, known_until);
+            if rest_from.is_some() {
+                // The last bar may lack what lies behind the budget's end: it comes whole with the rest.
+                rest_from = joined.bars.pop().map(|bar| bar.start);
+            }
             warnings.push(Warning::new(
                 "AGGREGATED",
                 format!("no vendor offers {}; built from {} along the session", asked.interval, asked.native),
@@ -439,6 +459,7 @@ impl Gateway {
             simulated,
             stored,
             complete: !cut_short,
+            rest_from,
             received_at: if received_at == Instant::MIN { now } else { received_at },
             warnings,
             trail,
@@ -456,6 +477,11 @@ fn shorten_floats(upstream: &Upstream, series: &mut BarSeries) {
             *price = price.shortest_f32();
         }
     }
+}
+
+/// The earliest instant behind another.
+fn just_after(at: Instant) -> Instant {
+    at + std::time::Duration::from_nanos(1)
 }
 
 /// Cuts a range into pieces of a length at most.
@@ -500,6 +526,7 @@ fn merged(parts: Vec<Part>) -> Vec<Part> {
                 known.denomination = known.denomination.or(part.denomination);
                 known.stored &= part.stored;
                 known.cut_short |= part.cut_short;
+                known.cut_at = known.cut_at.into_iter().chain(part.cut_at).min();
                 known.simulated |= part.simulated;
             }
             None => out.push(part),

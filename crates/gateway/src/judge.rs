@@ -37,6 +37,7 @@ pub(crate) struct Material<'a> {
     pub(crate) simulated: bool,
     pub(crate) stored: bool,
     pub(crate) complete: bool,
+    pub(crate) rest_from: Option<Instant>,
     pub(crate) received_at: Instant,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) trail: &'a Trail,
@@ -199,6 +200,7 @@ impl Gateway {
             simulated,
             stored,
             complete,
+            rest_from,
             received_at,
             warnings,
             trail,
@@ -259,8 +261,13 @@ impl Gateway {
             (Some(first), Some(last)) => Some(Range::new(first.start, last.start + Duration::from_nanos(1))),
             _ => None,
         };
-        answer.coverage =
-            Some(Coverage { requested: asked.range, returned, gaps: judged.coverage.gaps.clone(), complete });
+        answer.coverage = Some(Coverage {
+            requested: asked.range,
+            returned,
+            gaps: judged.coverage.gaps.clone(),
+            complete,
+            rest_from,
+        });
         answer.findings = judged.findings;
         if series.bars.is_empty() {
             answer.warnings.push(Warning::new("NO_DATA", "no bars in the asked range"));
@@ -294,6 +301,7 @@ impl Gateway {
             returned: None,
             gaps: Vec::new(),
             complete: true,
+            rest_from: None,
         });
         answer
     }

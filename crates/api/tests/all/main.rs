@@ -5,6 +5,7 @@
 mod stage;
 mod answers;
 mod currency;
+mod lists;
 mod compatibility;
 mod refusals;
 mod short_way;

@@ -58,6 +58,15 @@ impl Stage {
         vendors: &[(&'static str, &'static str)],
         tune: impl Fn(&mut UpstreamSettings),
     ) -> Stage {
+        Stage::routed(vendors, tune, Routing { cross_check: false, ..Routing::default() }).await
+    }
+
+    /// The same, with another routing.
+    pub(crate) async fn routed(
+        vendors: &[(&'static str, &'static str)],
+        tune: impl Fn(&mut UpstreamSettings),
+        routing: Routing,
+    ) -> Stage {
         let clock = Arc::new(VirtualClock::starting_at(Instant::parse(SESSION).unwrap()));
         let latency = Latency { floor: Duration::from_millis(20), mean_extra: Duration::from_millis(5) };
         let bottles = vendors
@@ -101,7 +110,7 @@ impl Stage {
             .collect();
         let settings = Settings {
             upstreams,
-            routing: Routing { cross_check: false, ..Routing::default() },
+            routing,
             cache: Caching::default(),
             deadlines: Deadlines::default(),
             grading: Default::default(),
