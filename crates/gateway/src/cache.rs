@@ -80,18 +80,6 @@ impl Cache {
         }
     }
 
-    /// Questions this very answer stands for.
-    pub fn keys_of(&self, answer: &Arc<Answer>) -> Vec<FlightKey> {
-        let about = answer.instrument();
-        self.answers
-            .iter()
-            .filter(|(key, known)| {
-                about.is_some_and(|id| key.question.instruments().contains(id)) && Arc::ptr_eq(known, answer)
-            })
-            .map(|(key, _)| (*key).clone())
-            .collect()
-    }
-
     /// Number of answers.
     pub fn len(&self) -> u64 {
         self.answers.run_pending_tasks();

@@ -16,7 +16,8 @@ const VOICES: usize = 2;
 
 impl Gateway {
     /// Asks one independent vendor for its own quote, where no voice of the same moment is at hand and
-    /// quota is to spare (GRD-5, CON-5). The better evidence then stands with the cached answer.
+    /// quota is to spare (GRD-5, CON-5). The next answer is judged with it; an answer already given keeps its
+    /// evidence, so that the same answer never grades better later.
     pub(crate) fn seek_second_opinion(self: &Arc<Self>, answer: &Arc<Answer>) {
         let (Data::Quotes(_), Some(vendor)) = (&answer.data, answer.vendor()) else { return };
         if !self.settings.routing.cross_check {
@@ -83,19 +84,8 @@ impl Gateway {
             gateway.scribe.decision(decision);
             if let Some(opinion) = opinion {
                 gateway.keep(&Arc::new(opinion));
-                if let Some(stronger) = gateway.strengthen(&original) {
-                    gateway.seek_second_opinion(&stronger);
-                }
+                gateway.seek_second_opinion(&original);
             }
         });
-    }
-
-    /// Judges a cached quote anew, now that another voice has been heard.
-    fn strengthen(&self, answer: &Arc<Answer>) -> Option<Arc<Answer>> {
-        let better = Arc::new(self.cross_checked(answer)?);
-        for key in self.cache.keys_of(answer) {
-            self.cache.insert(key, Arc::clone(&better));
-        }
-        Some(better)
     }
 }

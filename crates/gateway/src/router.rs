@@ -147,7 +147,8 @@ pub fn rank(
 /// already held outweighs everything else.
 fn score(view: &View, weights: &ScoreWeights) -> (f64, Factors) {
     let factors = vec![
-        ("quality", view.quality),
+        // A mean score of 50 is worth nothing: between a D and an A lies most of the scale.
+        ("quality", (2.0 * view.quality - 1.0).clamp(0.0, 1.0)),
         ("reliability", view.reliability),
         ("freshness", view.freshness),
         ("latency", 1.0 - (view.latency_ms / SLOWEST_MS).clamp(0.0, 1.0)),

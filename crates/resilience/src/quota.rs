@@ -139,6 +139,8 @@ pub struct Quota {
     factor: f64,
     /// When `factor` last changed.
     factor_since: Instant,
+    refused_at: Instant,
+    refusals_in_a_row: u32,
     /// When something was last granted. Time never goes back behind it.
     latest: Instant,
     lease_left: u32,
@@ -160,6 +162,8 @@ impl Quota {
             blocked_until: None,
             factor: 1.0,
             factor_since: Instant::MIN,
+            refused_at: Instant::MIN,
+            refusals_in_a_row: 0,
             latest: Instant::MIN,
             lease_left: 0,
             lease_sequence: 0,

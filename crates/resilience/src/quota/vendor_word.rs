@@ -8,6 +8,8 @@ use super::{Counter, Quota, Window};
 
 /// Wait after an unexpected refusal or spent quota where neither a reply nor a window tells a time.
 pub(super) const UNTOLD_WAIT: Duration = Duration::from_secs(60);
+/// Wait after the first unexpected refusal that names none; it doubles with each further one.
+const LEAST_WAIT: Duration = Duration::from_secs(1);
 /// The rate is never learned down below this share of the plan.
 pub(super) const LEAST_FACTOR: f64 = 0.05;
 
@@ -103,7 +105,14 @@ impl Quota {
     fn slow_down(&mut self, now: Instant) -> bool {
         let shortest = self.sliding_lengths().min().unwrap_or(UNTOLD_WAIT);
         // Calls in flight together are refused together; that is one mistake, not many.
+        let together = self.blocked_until.is_some_and(|until| until > now);
         let again = self.factor < 1.0 && now.since(self.factor_since) < shortest;
+        if !together {
+            // A vendor that goes on refusing is left alone for longer and longer.
+            let forgotten = now.since(self.refused_at) > UNTOLD_WAIT * 2;
+            self.refusals_in_a_row = if forgotten { 0 } else { self.refusals_in_a_row + 1 };
+            self.refused_at = now;
+        }
         if !again {
             self.factor = (self.factor / 2.0).max(LEAST_FACTOR);
             self.factor_since = now;
@@ -119,7 +128,8 @@ impl Quota {
             })
             .max()
             .unwrap_or(UNTOLD_WAIT);
-        self.block_until(now + wait, now) || !again
+        let patience = LEAST_WAIT.saturating_mul(1 << self.refusals_in_a_row.min(6)).min(UNTOLD_WAIT);
+        self.block_until(now + wait.max(patience), now) || !again
     }
 
     /// When a window of this kind is there again by our own reckoning.

@@ -116,6 +116,20 @@ fn an_idle_pause_is_no_evidence_and_raises_the_rate_by_one_step_only() {
 }
 
 #[test]
+fn a_large_plan_that_goes_on_refusing_is_left_alone_for_longer_and_longer() {
+    let mut quota = quota(&[sliding(1000, MINUTE)], Pace::Burst);
+    let mut now = noon();
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        heard(&mut quota, VendorWord::Unexpected429, now);
+        let until = quota.blocked_until(now).expect("it waits");
+        waits.push(until.since(now).as_secs());
+        now = until;
+    }
+    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+}
+
+#[test]
 fn repeated_refusals_never_stop_the_vendor_for_good() {
     let mut quota = quota(&[sliding(5, MINUTE), day(100)], Pace::Burst);
     let mut now = noon();
