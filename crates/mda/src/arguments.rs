@@ -133,6 +133,9 @@ pub(crate) struct Simulate {
     /// Draw faults of every kind for a week from this seed
     #[arg(long, value_name = "SEED")]
     pub chaos_seed: Option<u64>,
+    /// Add so many invented shares to the synthetic market: ZAAA, ZAAB, …
+    #[arg(long, default_value_t = 0, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(0..=17_576))]
+    pub symbols: u16,
     /// Answer without delay
     #[arg(long)]
     pub no_latency: bool,

@@ -6,6 +6,7 @@
 mod candle;
 mod dice;
 mod hours;
+mod invented;
 mod news;
 mod replay;
 mod restate;
@@ -24,6 +25,7 @@ use domain::{
 };
 use parking_lot::{Mutex, RwLock};
 
+pub use invented::invented;
 pub use replay::ReplayError;
 
 use candle::{Candle, Minute, Print};

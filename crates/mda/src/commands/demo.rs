@@ -25,6 +25,7 @@ pub(crate) async fn run(demo: Demo) -> Result<u8> {
         plans: &[],
         faults: &demo.faults,
         chaos_seed: demo.chaos_seed,
+        symbols: 0,
         latency: true,
         limits: true,
     };

@@ -38,6 +38,8 @@ pub(crate) struct Behaviour<'a> {
     pub seed: u64,
     /// `VENDOR=PLAN`.
     pub plans: &'a [String],
+    /// Invented shares besides the built-in names of the synthetic market.
+    pub symbols: u16,
     /// Whether replies take their time.
     pub latency: bool,
     /// Faults to come, `VENDOR:FAULT@AFTER+FOR`.
@@ -56,6 +58,7 @@ pub(crate) async fn run(simulate: Simulate) -> Result<u8> {
         plans: &simulate.plans,
         faults: &simulate.faults,
         chaos_seed: simulate.chaos_seed,
+        symbols: simulate.symbols,
         latency: !simulate.no_latency,
         limits: !simulate.unlimited,
     };
@@ -87,7 +90,11 @@ pub(crate) fn market(behaviour: &Behaviour<'_>) -> Result<Market> {
     match behaviour.market {
         Some(folder) => Market::load(folder)
             .map_err(|error| exit::Failed { code: exit::CONFIGURATION, what: error.to_string() }.into()),
-        None => Ok(Market::synthetic(behaviour.seed, &Directory::built_in())),
+        None => {
+            let mut directory = Directory::built_in();
+            directory.extend(simulator::market::invented(behaviour.symbols));
+            Ok(Market::synthetic(behaviour.seed, &directory))
+        }
     }
 }
 
