@@ -42,6 +42,22 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
+/// What the bench compares us with, and how it asks.
+const BENCH_TOOLS: &[Tool] = &[
+    Tool {
+        name: "nginx",
+        probe: ("nginx", &["-v"]),
+        install: ("apt-get", &["install", "-y", "--no-install-recommends", "nginx-light"]),
+        needs_root: true,
+    },
+    Tool {
+        name: "wrk",
+        probe: ("sh", &["-c", "command -v wrk"]),
+        install: ("apt-get", &["install", "-y", "--no-install-recommends", "wrk"]),
+        needs_root: true,
+    },
+];
+
 /// Seconds each fuzz target runs in CI.
 const SHORT_FUZZ_SECS: u32 = 6;
 /// Seconds each fuzz target runs in the long run.
@@ -58,8 +74,17 @@ fn is_root() -> bool {
 /// Installs what is missing. Where that is not allowed it prints the line to type; under `CI=true` a
 /// missing component is a failure.
 pub(crate) fn ensure() -> Result<()> {
+    ensure_all(TOOLS)
+}
+
+/// The same for what the bench needs.
+pub(crate) fn ensure_bench() -> Result<()> {
+    ensure_all(BENCH_TOOLS)
+}
+
+fn ensure_all(tools: &[Tool]) -> Result<()> {
     let mut updated = false;
-    for tool in TOOLS {
+    for tool in tools {
         if run::answers(tool.probe.0, tool.probe.1) {
             continue;
         }

@@ -6,6 +6,7 @@
 )]
 
 mod arrows;
+mod bench;
 mod components;
 mod new_vendor;
 mod run;
@@ -34,6 +35,8 @@ enum Command {
     Test,
     /// Writes the generated pages of docs/reference
     Docs,
+    /// Speed of the release build beside that of nginx, hyper and axum in the same run
+    Bench,
     /// What takes hours: long fuzzing, benches with their ratios
     Long,
     /// Writes the skeleton of something we add often
@@ -80,7 +83,11 @@ fn carry_out(command: Command) -> Result<()> {
         Command::Docs => {
             run::with_env("UPDATE_DOCS", "1", &["test", "-q", "-p", "mda", "--test", "mda", "reference"])
         }
-        Command::Long => components::long(),
+        Command::Bench => bench::run(),
+        Command::Long => {
+            components::long()?;
+            bench::run()
+        }
         Command::New { what: NewThing::Vendor { id } } => new_vendor::write(&id),
     }
 }
