@@ -161,8 +161,17 @@ impl Gateway {
 
     /// A new request id: milliseconds of our clock, then random bits, so that ids sort by time.
     pub fn new_request_id(&self) -> RequestId {
-        let millis = self.clock.now().as_millis().unsigned_abs();
-        RequestId(format!("{millis:011x}-{:016x}", self.entropy.bits()).into())
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let hex = |number: u64, place: usize| DIGITS[(number >> (4 * place)) as usize & 15];
+        let (millis, bits) = (self.clock.now().as_millis().unsigned_abs(), self.entropy.bits());
+        let mut text = [b'-'; 28];
+        for place in 0..11 {
+            text[10 - place] = hex(millis, place);
+        }
+        for place in 0..16 {
+            text[27 - place] = hex(bits, place);
+        }
+        RequestId(std::str::from_utf8(&text).expect("hexadecimal digits are ASCII").into())
     }
 
     /// Number of answers in memory.
