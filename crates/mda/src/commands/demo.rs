@@ -108,7 +108,7 @@ async fn story(gateway: &Arc<Gateway>, world: &Arc<World>, symbol: &str, now: do
     let Some(vendor) = ask(gateway, &instrument, "Everything works.").await else { return };
     let spell = Spell { vendor, fault: Fault::Outage, from: now, until: now + Duration::from_secs(15) };
     world.faults.begin(spell);
-    println!("  {vendor} has an outage for 15 seconds.");
+    println!("  {vendor} has an outage.");
     let other = if symbol == "MSFT" { "AAPL" } else { "MSFT" };
     if let Ok(other) = gateway.directory().resolve(other, None) {
         // Pinned to the failing vendor first, as an unlucky order would have it.
@@ -120,6 +120,8 @@ async fn story(gateway: &Arc<Gateway>, world: &Arc<World>, symbol: &str, now: do
         )
         .await;
     }
+    world.faults.end(vendor);
+    println!("  {vendor} is back.");
     println!();
 }
 
