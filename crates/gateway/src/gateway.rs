@@ -11,6 +11,7 @@ use vendors::{Capability, Question};
 
 use crate::answer::{Answer, CacheState, Decision, Failure, Served, Unanswered, Why};
 use crate::cache::Cache;
+use crate::drift::shapes_fact;
 use crate::flight_key::FlightKey;
 use crate::flights::Flights;
 use crate::recall::Recall;
@@ -79,6 +80,9 @@ impl Gateway {
             let upstream = Upstream::new(settings, quota);
             if seams.store.fact(&simulated_fact(&upstream)).await?.is_some() {
                 upstream.found_simulated();
+            }
+            if let Some(told) = seams.store.fact(&shapes_fact(&upstream)).await? {
+                upstream.shapes.remember(&told);
             }
             upstreams.push(Arc::new(upstream));
         }

@@ -27,6 +27,7 @@ pub mod currency;
 pub mod voices;
 pub mod opinion;
 pub mod bookkeeping;
+pub mod drift;
 pub mod series;
 pub mod rollup;
 pub mod scribe;

@@ -234,6 +234,8 @@ impl Gateway {
             let decoded = reply.map_err(AttemptError::Transport).and_then(|response| {
                 let ask = upstream.ask(question, &session, now);
                 let decoded = upstream.settings.codec.decode_response(&ask, &wire, &response);
+                let decoded = decoded
+                    .inspect(|data| self.watch_shape(upstream, question.capability(), data, &response.body));
                 decoded.map(|decoded| (decoded, is_simulated(&response))).map_err(AttemptError::Rejected)
             });
             match decoded {

@@ -14,6 +14,7 @@ use vendors::plan::Per;
 use vendors::{Ask, Capability, HttpRequest, KeySlot, Question, Rejection, Session};
 
 use crate::answer::{AttemptError, Skipped};
+use crate::drift::Shapes;
 use crate::health::Health;
 use crate::limiter::Limiter;
 use crate::request::Priority;
@@ -35,6 +36,8 @@ pub struct Upstream {
     pub health: Mutex<Health>,
     /// How late a reply has to be before another vendor is asked beside it.
     pub hedge: Mutex<Hedge>,
+    /// Which fields its replies have.
+    pub shapes: Shapes,
     session: Mutex<Session>,
     removed: Mutex<BTreeMap<Capability, Instant>>,
     drained: AtomicBool,
@@ -75,6 +78,7 @@ impl Upstream {
                 settings.codec.profile().quotes_volume(),
             )),
             hedge: Mutex::new(Hedge::new(hedge::Settings::default())),
+            shapes: Shapes::default(),
             session: Mutex::default(),
             removed: Mutex::default(),
             drained: AtomicBool::new(false),
@@ -133,6 +137,14 @@ impl Upstream {
     /// Capabilities taken away by refusals that still hold, with when they are tried again.
     pub fn removed(&self, now: Instant) -> Vec<(Capability, Instant)> {
         self.removed.lock().iter().filter(|(_, until)| now < **until).map(|(c, until)| (*c, *until)).collect()
+    }
+
+    /// Whether everything the plan includes has been taken away by refusals that still hold.
+    pub fn is_refused_everything(&self, now: Instant) -> bool {
+        let profile = self.settings.codec.profile();
+        let mut offered =
+            self.settings.plan.entitlements.iter().filter(|one| profile.offers(**one)).peekable();
+        offered.peek().is_some() && offered.all(|one| self.is_removed(*one, now))
     }
 
     /// The question as this vendor is asked it: bid and ask only where its plan has them.

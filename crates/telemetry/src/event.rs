@@ -68,6 +68,13 @@ pub enum EventKind {
         /// What was expected.
         expected: String,
     },
+    /// Replies have a field that none had before.
+    FieldAppeared {
+        /// Replies to which kind of question, by its word; bars with their interval.
+        capability: String,
+        /// Its name with its path: `results[].price`.
+        field: String,
+    },
     /// The store failed; the gateway goes on without writing.
     StoreFailed {
         /// What the store said.
@@ -99,6 +106,7 @@ impl EventKind {
             EventKind::LimitContradicted => "limit_contradicted",
             EventKind::Banned { .. } => "banned",
             EventKind::ShapeDrifted { .. } => "shape_drifted",
+            EventKind::FieldAppeared { .. } => "field_appeared",
             EventKind::StoreFailed { .. } => "store_failed",
             EventKind::StoreRecovered => "store_recovered",
             EventKind::PlanOutdated { .. } => "plan_outdated",
@@ -120,6 +128,7 @@ impl EventKind {
             EventKind::CapabilityRemoved { .. }
             | EventKind::LimitContradicted
             | EventKind::ShapeDrifted { .. }
+            | EventKind::FieldAppeared { .. }
             | EventKind::PlanOutdated { .. }
             | EventKind::ClockStepped { .. } => Severity::Warning,
             EventKind::StoreRecovered => Severity::Info,
@@ -141,6 +150,9 @@ impl std::fmt::Display for EventKind {
             EventKind::Banned { until: Some(until) } => write!(f, "vendor banned us until {until}"),
             EventKind::Banned { until: None } => f.write_str("vendor banned us"),
             EventKind::ShapeDrifted { expected } => write!(f, "reply cannot be read: {expected}"),
+            EventKind::FieldAppeared { capability, field } => {
+                write!(f, "replies of {capability} have a new field: {field}")
+            }
             EventKind::StoreFailed { reason } => write!(f, "store failed: {reason}"),
             EventKind::StoreRecovered => f.write_str("store works again"),
             EventKind::PlanOutdated { plan, days } => {

@@ -9,6 +9,7 @@ pub mod profile;
 pub mod plan;
 pub mod codec;
 pub mod reading;
+pub mod shape;
 
 mod number;
 mod local_time;

@@ -1,6 +1,8 @@
 //! The real pipeline over simulated vendors, on a virtual clock and a store in memory: days in
 //! milliseconds. RTE-1 to RTE-11, BRK-3 to BRK-5, LIM-1 to LIM-6, STO-3, ACT-3, SCH-5, GRD-3, VAL-1.
 
+mod drift;
+
 use std::sync::Arc;
 use std::time::Duration;
 
