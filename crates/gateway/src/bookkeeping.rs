@@ -93,7 +93,12 @@ impl Gateway {
             let capability = capability.as_str().to_owned();
             self.tell(Some(upstream.vendor()), EventKind::CapabilityRemoved { capability, retry_at });
         }
-        if consequence.blames_key {
+        // A plan that includes nothing any more is a key that opens nothing.
+        let opens_nothing = consequence.removes_capability && upstream.is_refused_everything(now);
+        if opens_nothing {
+            self.tell(Some(upstream.vendor()), EventKind::KeyRefused);
+        }
+        if consequence.blames_key || opens_nothing {
             let moved = upstream.breaker.lock().unauthorized(now);
             self.breaker_moved(upstream, Some(moved));
         }

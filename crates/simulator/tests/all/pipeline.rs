@@ -2,6 +2,7 @@
 //! milliseconds. RTE-1 to RTE-11, BRK-3 to BRK-5, LIM-1 to LIM-6, STO-3, ACT-3, SCH-5, GRD-3, VAL-1.
 
 mod drift;
+mod entitlements;
 
 use std::sync::Arc;
 use std::time::Duration;
