@@ -23,6 +23,7 @@ use crate::meta::Facts;
         paths::trades,
         paths::news,
         paths::corporate_actions,
+        paths::rollups,
         paths::calendar,
         paths::search,
         paths::resolve,
@@ -67,6 +68,7 @@ mod paths {
     use crate::ops::Alive;
     use crate::records::{AttemptList, EventList, ExplainAnswer, FailureList};
     use crate::reference::{CalendarAnswer, ResolveAnswer, SearchAnswer};
+    use crate::rollups::RollupList;
     use crate::vendors_told::{OneVendor, VendorList};
 
     macro_rules! described {
@@ -121,6 +123,12 @@ mod paths {
             Query "start" Option<String>, "RFC 3339 or a date; included";
             Query "end" Option<String>, "RFC 3339 or a date; not included";
             Query "types" Option<String>, "split, dividend";
+        }
+        rollups get "/v1/rollups" "data" "Stored intraday bars summed up by hour and by trading date" RollupList {
+            Query "symbols" String, "Symbols, separated by commas";
+            Query "start" Option<String>, "RFC 3339 or a date; included";
+            Query "end" Option<String>, "RFC 3339 or a date; not included";
+            Query "span" Option<String>, "1h, 1d; both unless given";
         }
         calendar get "/v1/calendar" "reference" "Sessions and market status of a venue" CalendarAnswer {
             Query "mic" String, "Market identifier code";

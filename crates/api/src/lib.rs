@@ -20,6 +20,7 @@ pub mod lists;
 pub mod reference;
 pub mod compare;
 pub mod records;
+pub mod rollups;
 pub mod vendors_told;
 pub mod ops;
 pub mod compat;

@@ -4,7 +4,7 @@ use futures_util::FutureExt;
 use http::Method;
 
 use crate::call::Handler;
-use crate::{bars, compare, compat, lists, ops, quotes, records, reference, vendors_told};
+use crate::{bars, compare, compat, lists, ops, quotes, records, reference, rollups, vendors_told};
 
 /// In whose words an address speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,7 @@ routes! {
     Native GET "/v1/trades" => lists::trades,
     Native GET "/v1/news" => lists::news,
     Native GET "/v1/corporate-actions" => lists::corporate_actions,
+    Native GET "/v1/rollups" => rollups::rollups,
     Native GET "/v1/calendar" => reference::calendar,
     Native GET "/v1/instruments/search" => reference::search,
     Native GET "/v1/instruments/resolve" => reference::resolve,

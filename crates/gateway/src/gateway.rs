@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Calendars, Directory, Instant, InstrumentId, VendorId};
+use domain::{Calendars, Directory, Instant, InstrumentId, Range, VendorId};
 use parking_lot::{Mutex, RwLock};
 use resilience::quota::{Quota, Window};
 use vendors::{Capability, Question};
@@ -16,6 +16,7 @@ use crate::flight_key::FlightKey;
 use crate::flights::Flights;
 use crate::recall::Recall;
 use crate::request::{Policy, Priority, Request, RequestId};
+use crate::rollup::Rollup;
 use crate::scribe::Scribe;
 use crate::seams::{Clock, Entropy, Store, StoreError, Transport};
 use crate::settings::Settings;
@@ -223,6 +224,15 @@ impl Gateway {
     pub async fn failures(&self, limit: usize) -> Result<Vec<Failure>, StoreError> {
         self.scribe.flush().await;
         self.store.failures(limit).await
+    }
+
+    /// What stored intraday bars of an instrument amount to by hour and by trading date, one of each window and
+    /// series: see [`one_per_window`](crate::rollup::one_per_window).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rollups(&self, instrument: &InstrumentId, range: Range) -> Result<Vec<Rollup>, StoreError> {
+        self.store.rollups(instrument, range).await.map(crate::rollup::one_per_window)
     }
 
     /// How long a request may take.

@@ -8,4 +8,5 @@ mod currency;
 mod lists;
 mod compatibility;
 mod refusals;
+mod rollups;
 mod short_way;
