@@ -130,3 +130,45 @@ async fn no_origin_is_let_in() {
     let answer = stage.ask("GET", "/livez", &[("origin", "https://elsewhere.example")]).await;
     assert!(answer.headers.keys().all(|name| !name.as_str().starts_with("access-control")));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_bug_is_a_500_that_tells_nothing_and_ends_nobody_elses_request() {
+    let stage = Stage::new(&[("polygon", "premium")]).await;
+    // The first reading is the request's own time; the second is inside the answer.
+    stage.panics_at_reading(2);
+    let answer = stage.ask("GET", "/v1/vendors/polygon", &[("x-request-id", "unlucky")]).await;
+    let json = answer.json();
+    assert_eq!((answer.status.as_u16(), &json["code"]), (500, &"INTERNAL".into()), "{json}");
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    assert!(!answer.text.contains("secret") && !answer.text.contains(".rs"), "{}", answer.text);
+    assert_eq!(json["request_id"], answer.header("x-request-id"));
+    assert_eq!(stage.get("/v1/vendors/polygon").await.status, 200);
+    let failures = stage.get("/v1/failures?severity=critical").await.json();
+    assert_eq!(failures["data"][0]["request_id"], json["request_id"]);
+    assert!(!failures.to_string().contains("secret"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happened_to_a_vendor_is_listed_newest_first() {
+    let stage = Stage::new(&[("polygon", "premium"), ("finnhub", "premium")]).await;
+    stage.fails("polygon", Fault::TooManyRequests);
+    stage.get("/v1/quotes/latest?symbols=AAPL&vendor=polygon").await;
+    stage.fails("finnhub", Fault::TooManyRequests);
+    stage.get("/v1/quotes/latest?symbols=AAPL&vendor=finnhub").await;
+    let all = stage.get("/v1/events").await.json();
+    let rows = all["data"].as_array().unwrap();
+    assert!(rows.len() >= 2, "{all}");
+    let times: Vec<&str> = rows.iter().map(|event| event["at"].as_str().unwrap()).collect();
+    assert!(times.is_sorted_by(|a, b| a >= b), "{times:?}");
+    assert!(
+        rows.iter()
+            .all(|event| ["info", "warning", "critical"].contains(&event["severity"].as_str().unwrap()))
+    );
+    let of = stage.get("/v1/events?vendor=polygon&limit=1").await.json();
+    assert_eq!((&of["meta"]["count"], &of["data"][0]["vendor"]), (&1.into(), &"polygon".into()));
+    let later = stage.get("/v1/events?since=2026-11-19").await.json();
+    assert_eq!(later["data"], serde_json::json!([]));
+    for wrong in ["vendor=reuters", "since=soon", "limit=0", "kind=any"] {
+        assert_eq!(stage.get(&format!("/v1/events?{wrong}")).await.status, 400, "{wrong}");
+    }
+}

@@ -1,13 +1,14 @@
 //! A gateway over simulated vendors, and one way to ask it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use api::{About, App};
 use axum::body::Body;
 use domain::{Calendars, Directory, Instant, VendorId};
 use gateway::settings::{Caching, Deadlines, Routing, Settings, UpstreamSettings};
-use gateway::{Clock, Entropy, Gateway, Seams, Store};
+use gateway::{Clock, Entropy, Gateway, Pending, Seams, Store};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -26,6 +27,26 @@ pub(crate) struct Stage {
     pub(crate) app: App,
     world: Arc<World>,
     clock: Arc<VirtualClock>,
+    brittle: Arc<BrittleClock>,
+}
+
+/// A clock that once fails whoever reads it: a bug, wherever one is wanted.
+struct BrittleClock {
+    inner: Arc<VirtualClock>,
+    readings_left: AtomicU32,
+}
+
+impl Clock for BrittleClock {
+    fn now(&self) -> Instant {
+        let left = self.readings_left.load(Ordering::Relaxed);
+        self.readings_left.store(left.saturating_sub(1), Ordering::Relaxed);
+        assert!(left != 1, "secret detail of a bug");
+        self.inner.now()
+    }
+
+    fn sleep_until(&self, at: Instant) -> Pending<'_, ()> {
+        self.inner.sleep_until(at)
+    }
 }
 
 /// What came back.
@@ -116,8 +137,9 @@ impl Stage {
             grading: Default::default(),
         };
         let store = Arc::new(MemoryStore::new(clock.clone()));
+        let brittle = Arc::new(BrittleClock { inner: clock.clone(), readings_left: AtomicU32::new(0) });
         let seams = Seams {
-            clock: clock.clone() as Arc<dyn Clock>,
+            clock: brittle.clone() as Arc<dyn Clock>,
             transport: Arc::new(SimulatedTransport::new(world.clone())),
             store: store as Arc<dyn Store>,
             entropy: Arc::new(SeededEntropy::new(11)) as Arc<dyn Entropy>,
@@ -125,7 +147,7 @@ impl Stage {
         let calendars = Arc::new(Calendars::built_in());
         let gateway = Gateway::open(seams, settings, calendars, Directory::built_in()).await.unwrap();
         let app = api::app(gateway, About { version: "1.2.3", simulated: true });
-        Stage { app, world, clock }
+        Stage { app, world, clock, brittle }
     }
 
     /// Asks with headers.
@@ -165,6 +187,11 @@ impl Stage {
         let from = self.clock.now();
         let until = from + Duration::from_secs(86_400);
         self.world.faults.begin(Spell { vendor: VendorId(vendor), fault, from, until });
+    }
+
+    /// Lets the gateway's clock panic once, when it is read the so-manieth time from now.
+    pub(crate) fn panics_at_reading(&self, reading: u32) {
+        self.brittle.readings_left.store(reading, Ordering::Relaxed);
     }
 
     /// Exchanges a vendor has seen.
