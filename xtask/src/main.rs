@@ -81,7 +81,8 @@ fn carry_out(command: Command) -> Result<()> {
             tests()
         }
         Command::Docs => {
-            run::with_env("UPDATE_DOCS", "1", &["test", "-q", "-p", "mda", "--test", "mda", "reference"])
+            let pages = "pages_in_the_repository";
+            run::with_env("UPDATE_DOCS", "1", &["test", "-q", "-p", "config", "-p", "api", "--lib", pages])
         }
         Command::Bench => bench::run(),
         Command::Long => {

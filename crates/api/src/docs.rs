@@ -5,7 +5,7 @@ use axum::Router;
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::error::ProblemDocument;
+use crate::error::{Code, ProblemDocument};
 use crate::grade::GradeTold;
 use crate::meta::Facts;
 
@@ -94,6 +94,7 @@ mod paths {
             Query "vendor" Option<String>, "Pins one vendor";
             Query "min_grade" Option<String>, "Worst acceptable letter";
             Query "max_age" Option<String>, "Greatest acceptable age, with unit: 5s";
+            Query "currency" Option<String>, "Code of the currency in whose major unit prices are told";
         }
         bars get "/v1/bars" "data" "Open, high, low, close and volume" Value {
             Query "symbols" String, "Symbols, separated by commas";
@@ -103,6 +104,8 @@ mod paths {
             Query "adjustment" Option<String>, "raw, split, dividend, all";
             Query "session" Option<String>, "regular, extended";
             Query "anchor" Option<String>, "open, close";
+            Query "currency" Option<String>, "Code of the currency in whose major unit prices are told";
+            Query "shape" Option<String>, "rows, columns";
             Query "limit" Option<u64>, "Rows of a page";
             Query "page_token" Option<String>, "The former page's next_page_token";
         }
@@ -111,18 +114,21 @@ mod paths {
             Query "start" Option<String>, "RFC 3339 or a date; included";
             Query "end" Option<String>, "RFC 3339 or a date; not included";
             Query "limit" Option<u64>, "Rows at most";
+            Query "shape" Option<String>, "rows, columns";
         }
         news get "/v1/news" "data" "News" Value {
             Query "symbols" String, "Symbols, separated by commas";
             Query "start" Option<String>, "RFC 3339 or a date; included";
             Query "end" Option<String>, "RFC 3339 or a date; not included";
             Query "limit" Option<u64>, "Rows at most";
+            Query "shape" Option<String>, "rows, columns";
         }
         corporate_actions get "/v1/corporate-actions" "data" "Splits and dividends" Value {
             Query "symbols" String, "Symbols, separated by commas";
             Query "start" Option<String>, "RFC 3339 or a date; included";
             Query "end" Option<String>, "RFC 3339 or a date; not included";
             Query "types" Option<String>, "split, dividend";
+            Query "shape" Option<String>, "rows, columns";
         }
         rollups get "/v1/rollups" "data" "Stored intraday bars summed up by hour and by trading date" RollupList {
             Query "symbols" String, "Symbols, separated by commas";
@@ -208,6 +214,27 @@ pub fn description(version: &str) -> utoipa::openapi::OpenApi {
     description
 }
 
+/// The table of errors as a page: `docs/reference/errors.md`.
+pub fn errors_page() -> String {
+    let mut page = String::from(
+        "# Errors\n\nGenerated from the code: `UPDATE_DOCS=1 cargo test -p api` writes it, and a test compares \
+         it.\nEvery refusal is `application/problem+json` with one of these codes.\n\n\
+         | code | status | retryable | whose | severity | meaning |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
+    for code in Code::ALL {
+        page.push_str(&format!(
+            "| `{}` | {} | {} | {} | {} | {} |\n",
+            code.as_str(),
+            code.status().as_u16(),
+            if code.is_retryable() { "yes" } else { "no" },
+            code.category().as_str(),
+            code.severity(),
+            code.title()
+        ));
+    }
+    page
+}
+
 /// The pages of the documentation: `/openapi.json`, `/docs` and, for whoever looks there, `/redoc`.
 pub fn pages(version: &str) -> Router {
     let redirect = axum::routing::get(|| async { axum::response::Redirect::to("/docs/") });
@@ -237,6 +264,24 @@ mod tests {
         let routed: BTreeSet<String> =
             ROUTES.iter().map(|route| format!("{} {}", route.method, route.template)).collect();
         assert_eq!(described, routed);
+    }
+
+    #[test]
+    fn the_pages_in_the_repository_are_those_the_code_writes() {
+        let mut openapi = description(env!("CARGO_PKG_VERSION")).to_pretty_json().unwrap();
+        openapi.push('\n');
+        for (name, page) in [("openapi.json", openapi), ("errors.md", errors_page())] {
+            let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference");
+            #[expect(clippy::disallowed_methods, reason = "the developer's word to write the page anew")]
+            if std::env::var("UPDATE_DOCS").is_ok() {
+                std::fs::write(folder.join(name), &page).unwrap();
+            }
+            let stored = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+            assert!(
+                stored == page,
+                "docs/reference/{name} is old; UPDATE_DOCS=1 cargo test -p api writes it"
+            );
+        }
     }
 
     #[test]

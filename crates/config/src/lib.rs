@@ -9,6 +9,7 @@ pub mod vendor;
 pub mod sections;
 pub mod configuration;
 pub mod reference;
+pub mod vendors_page;
 
 #[cfg(test)]
 mod tests;

@@ -70,15 +70,14 @@ fn a_default_of_the_page_written_down_changes_nothing() {
 }
 
 #[test]
-fn the_page_in_the_repository_is_the_one_the_code_writes() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/config.md");
-    #[expect(clippy::disallowed_methods, reason = "the developer's word to write the page anew")]
-    if std::env::var("UPDATE_DOCS").is_ok() {
-        std::fs::write(&path, page()).unwrap();
+fn the_pages_in_the_repository_are_those_the_code_writes() {
+    for (name, page) in [("config.md", page()), ("vendors.md", crate::vendors_page::page())] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference").join(name);
+        #[expect(clippy::disallowed_methods, reason = "the developer's word to write the page anew")]
+        if std::env::var("UPDATE_DOCS").is_ok() {
+            std::fs::write(&path, &page).unwrap();
+        }
+        let stored = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(stored == page, "docs/reference/{name} is old; UPDATE_DOCS=1 cargo test -p config writes it");
     }
-    let stored = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        stored == page(),
-        "docs/reference/config.md is old; UPDATE_DOCS=1 cargo test -p config writes it"
-    );
 }
