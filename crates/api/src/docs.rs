@@ -3,11 +3,15 @@
 
 use axum::Router;
 use utoipa::OpenApi;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{Object, Type};
+use utoipa::openapi::{RefOr, Required};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::error::{Code, ProblemDocument};
 use crate::grade::GradeTold;
 use crate::meta::Facts;
+use crate::words::{FORM, POLICY};
 
 /// Every address, as OpenAPI.
 #[derive(OpenApi)]
@@ -207,10 +211,39 @@ mod paths {
     }
 }
 
+/// A policy word as a parameter; also accepted as the header `MDA-…`.
+fn policy_word(word: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(word)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(format!("Policy word; also the header `MDA-{}`", word.replace('_', "-"))))
+        .schema(Some(Object::with_type(Type::String)))
+        .build()
+}
+
 /// The description of all addresses, of a version of the program.
 pub fn description(version: &str) -> utoipa::openapi::OpenApi {
     let mut description = Description::openapi();
     description.info.version = version.to_owned();
+    for (path, item) in &mut description.paths.paths {
+        let words: Vec<&str> = match path.as_str() {
+            "/v1/quotes/latest" | "/v1/bars" | "/v1/trades" | "/v1/news" | "/v1/corporate-actions" => {
+                POLICY.into_iter().chain(FORM).collect()
+            }
+            path if path.ends_with("/price/{symbol}") || path.ends_with("/historical/{symbol}") => {
+                POLICY.to_vec()
+            }
+            _ => continue,
+        };
+        let Some(operation) = &mut item.get else { continue };
+        let listed = operation.parameters.get_or_insert_default();
+        for word in words {
+            if !listed.iter().any(|known| matches!(known, RefOr::T(known) if known.name == word)) {
+                listed.push(RefOr::T(policy_word(word)));
+            }
+        }
+    }
     description
 }
 
