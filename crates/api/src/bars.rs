@@ -8,7 +8,7 @@ use vendors::{Data, Question};
 
 use crate::ask::{Asked, ask_each, remember_all};
 use crate::call::{Call, Reply};
-use crate::envelope::{self, Part, Shape, row_letter};
+use crate::envelope::{self, Part, Shape, row_letters};
 use crate::error::{Fault, Problem};
 use crate::form::{Cell, Column, column, optional};
 use crate::page::{self, Page};
@@ -136,7 +136,7 @@ pub async fn bars(call: Call) -> Result<Reply, Problem> {
         columns: &COLUMNS,
         single: false,
         rows: &|index, served| {
-            let bars = bars_of(served);
+            let (bars, letter) = (bars_of(served), row_letters(gateway, served));
             slices[index]
                 .clone()
                 .map(|at| {
@@ -144,7 +144,7 @@ pub async fn bars(call: Call) -> Result<Reply, Problem> {
                         Anchor::Open => bars[at].start,
                         Anchor::Close => close_of(gateway, served, interval, bars[at].start),
                     };
-                    row(&bars[at], stamped, row_letter(gateway, served, at))
+                    row(&bars[at], stamped, letter(at))
                 })
                 .collect()
         },

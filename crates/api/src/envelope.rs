@@ -406,7 +406,18 @@ pub fn cache_status(served: &Served) -> String {
     }
 }
 
-/// The letter of each row: that of its own evidence where the series has it, else the answer's.
+/// The letter of a row: that of its own evidence where the series has it, else the answer's.
 pub fn row_letter(gateway: &Gateway, served: &Served, row: usize) -> &'static str {
     gateway.grade_row(&served.answer, row, served.now).map_or(served.grade.letter, |g| g.letter).as_str()
+}
+
+/// The letter of each row of an answer, for series of thousands: all rows with nothing against them are
+/// graded alike, once.
+pub fn row_letters<'a>(gateway: &'a Gateway, served: &'a Served) -> impl Fn(usize) -> &'static str + 'a {
+    let flagged = served.answer.rows.as_ref().map_or(&[][..], |rows| &rows.flagged);
+    let clean = std::cell::OnceCell::new();
+    move |row| match flagged.binary_search_by_key(&row, |(index, _)| *index) {
+        Ok(_) => row_letter(gateway, served, row),
+        Err(_) => *clean.get_or_init(|| row_letter(gateway, served, row)),
+    }
 }

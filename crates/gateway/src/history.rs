@@ -1,6 +1,8 @@
 //! Bars: what is stored is served, only what is missing is fetched, and a series stays with one vendor
 //! unless a seam is declared (STO-3, RTE-10, ACT-3).
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use domain::{
@@ -395,7 +397,7 @@ impl Gateway {
         let mut joined = BarSeries::empty(asked.instrument.clone(), asked.native, asked.adjustment);
         let mut vendors: Vec<VendorId> = Vec::new();
         let (mut received_at, mut simulated, mut stored, mut cut_short) = (Instant::MIN, false, true, false);
-        let mut sources: Vec<(Instant, VendorId)> = Vec::new();
+        let mut sources: BTreeMap<Instant, VendorId> = BTreeMap::new();
         for part in &parts {
             if part.rows.is_empty() && parts.len() > 1 {
                 continue;
@@ -413,16 +415,20 @@ impl Gateway {
             if !vendors.contains(&part.vendor) {
                 vendors.push(part.vendor);
             }
+            if parts.len() == 1 {
+                joined.bars = restated.bars;
+                continue;
+            }
             for bar in restated.bars {
-                if !sources.iter().any(|(start, _)| *start == bar.start) || parts.len() == 1 {
-                    sources.push((bar.start, part.vendor));
+                if let Entry::Vacant(place) = sources.entry(bar.start) {
+                    place.insert(part.vendor);
                     joined.bars.push(bar);
                 }
             }
         }
         if parts.len() > 1 {
             joined.bars.sort_by_key(|bar| bar.start);
-            sources.sort();
+            let sources: Vec<(Instant, VendorId)> = sources.into_iter().collect();
             warnings.extend(seams(&sources));
         }
         joined.actions.sort_by_key(|action| action.ex_date);
