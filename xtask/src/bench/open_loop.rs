@@ -116,8 +116,10 @@ pub(crate) fn once(address: SocketAddr, path: &str) -> Result<Duration> {
 /// Sends one GET on a kept connection and waits for the whole answer; the time that took.
 pub(crate) fn ask(stream: &mut TcpStream, path: &str) -> Result<Duration> {
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    stream.set_nodelay(true)?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n");
     let begin = Instant::now();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n")?;
+    stream.write_all(request.as_bytes())?;
     let (mut received, mut piece) = (Vec::new(), vec![0; 1 << 18]);
     while !whole(&received)? {
         match stream.read(&mut piece)? {
