@@ -45,11 +45,12 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
                 }
             },
         };
-        let connection = connection(&builder, stream, app.clone());
-        let watched = graceful.watch(connection);
+        let (builder, app, watcher) = (builder.clone(), app.clone(), graceful.watcher());
         tokio::spawn(async move {
-            // A connection that breaks off harms nobody else; hyper has no one to tell.
-            let _ = watched.await;
+            if speaks(&stream).await {
+                // A connection that breaks off harms nobody else; hyper has no one to tell.
+                let _ = watcher.watch(connection(&builder, stream, app)).await;
+            }
             drop(place);
         });
     }
@@ -58,6 +59,12 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         () = graceful.shutdown() => {}
         () = pause(GRACE) => {}
     }
+}
+
+/// Whether a new client says anything in the time it has for its headers. Until its first byte nobody can
+/// tell HTTP/1 from HTTP/2, and no timer of either runs.
+async fn speaks(stream: &TcpStream) -> bool {
+    matches!(tokio::time::timeout(HEADER_TIME, stream.peek(&mut [0])).await, Ok(Ok(1)))
 }
 
 fn connection_builder() -> auto::Builder<TokioExecutor> {

@@ -2,6 +2,7 @@
 //! memory.
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
+mod server;
 mod stage;
 mod answers;
 mod currency;
