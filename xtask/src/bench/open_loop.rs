@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 /// How long to look away while nothing arrives: spinning would take the machine from everyone else.
-const GLANCE: Duration = Duration::from_micros(5);
+const GLANCE: Duration = Duration::from_micros(15);
 
 /// Latencies of one run, ascending.
 pub(crate) struct Latencies(Vec<Duration>);
