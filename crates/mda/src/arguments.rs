@@ -49,6 +49,29 @@ pub(crate) enum Command {
     },
 }
 
+/// What a simulation plays in front of.
+#[derive(Args)]
+pub(crate) struct Scenery {
+    /// Replay a folder of recorded bars instead of the synthetic market
+    #[arg(long)]
+    pub market: Option<PathBuf>,
+    /// Seed of the synthetic market and of everything random
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Start the clock here (RFC 3339 or a date)
+    #[arg(long)]
+    pub at: Option<String>,
+    /// Let the clock run so many times faster
+    #[arg(long, default_value_t = 1.0)]
+    pub speed: f64,
+    /// A fault to come, as VENDOR:FAULT@AFTER+FOR (polygon:outage@30s+60s); may be given several times
+    #[arg(long = "fault", value_name = "VENDOR:FAULT@AFTER+FOR")]
+    pub faults: Vec<String>,
+    /// Draw faults of every kind for a week from this seed
+    #[arg(long, value_name = "SEED")]
+    pub chaos_seed: Option<u64>,
+}
+
 /// Run everything from nothing.
 #[derive(Args)]
 pub(crate) struct Demo {
@@ -58,24 +81,9 @@ pub(crate) struct Demo {
     /// Folder for data; a temporary one, removed at the end, unless given
     #[arg(long)]
     pub data: Option<PathBuf>,
-    /// Replay a folder of recorded bars instead of the synthetic market
-    #[arg(long)]
-    pub market: Option<PathBuf>,
-    /// Seed of the synthetic market and of everything random
-    #[arg(long, default_value_t = 7)]
-    pub seed: u64,
-    /// Start the shared clock here (RFC 3339 or a date)
-    #[arg(long)]
-    pub at: Option<String>,
-    /// Let the shared clock run so many times faster
-    #[arg(long, default_value_t = 1.0)]
-    pub speed: f64,
-    /// A fault to come, as VENDOR:FAULT@AFTER+FOR (polygon:outage@30s+60s); may be given several times
-    #[arg(long = "fault", value_name = "VENDOR:FAULT@AFTER+FOR")]
-    pub faults: Vec<String>,
-    /// Draw faults of every kind for a week from this seed
-    #[arg(long, value_name = "SEED")]
-    pub chaos_seed: Option<u64>,
+    /// Market, clock and faults
+    #[command(flatten)]
+    pub scenery: Scenery,
     /// Only come up; do not tell the story of a failing vendor
     #[arg(long)]
     pub quiet: bool,
@@ -112,27 +120,12 @@ pub(crate) struct Simulate {
     /// Address of the simulated vendors
     #[arg(long, default_value = "127.0.0.1:9000")]
     pub listen: SocketAddr,
-    /// Replay a folder of recorded bars instead of the synthetic market
-    #[arg(long)]
-    pub market: Option<PathBuf>,
-    /// Seed of the synthetic market and of everything random
-    #[arg(long, default_value_t = 7)]
-    pub seed: u64,
-    /// Start the clock here (RFC 3339 or a date)
-    #[arg(long)]
-    pub at: Option<String>,
-    /// Let the clock run so many times faster
-    #[arg(long, default_value_t = 1.0)]
-    pub speed: f64,
+    /// Market, clock and faults
+    #[command(flatten)]
+    pub scenery: Scenery,
     /// Plan of a vendor, as VENDOR=PLAN; may be given several times
     #[arg(long = "plan", value_name = "VENDOR=PLAN")]
     pub plans: Vec<String>,
-    /// A fault to come, as VENDOR:FAULT@AFTER+FOR (polygon:outage@30s+60s); may be given several times
-    #[arg(long = "fault", value_name = "VENDOR:FAULT@AFTER+FOR")]
-    pub faults: Vec<String>,
-    /// Draw faults of every kind for a week from this seed
-    #[arg(long, value_name = "SEED")]
-    pub chaos_seed: Option<u64>,
     /// Add so many invented shares to the synthetic market: ZAAA, ZAAB, …
     #[arg(long, default_value_t = 0, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(0..=17_576))]
     pub symbols: u16,

@@ -20,18 +20,18 @@ const SIMULATOR: ([u8; 4], u16) = ([127, 0, 0, 1], 9000);
 /// Runs until the process is asked to stop.
 pub(crate) async fn run(demo: Demo) -> Result<u8> {
     let behaviour = Behaviour {
-        market: demo.market.as_deref(),
-        seed: demo.seed,
+        market: demo.scenery.market.as_deref(),
+        seed: demo.scenery.seed,
         plans: &[],
-        faults: &demo.faults,
-        chaos_seed: demo.chaos_seed,
+        faults: &demo.scenery.faults,
+        chaos_seed: demo.scenery.chaos_seed,
         symbols: 0,
         latency: true,
         limits: true,
     };
     let market = Arc::new(market(&behaviour)?);
-    let recording = demo.market.as_ref().map(|_| &*market);
-    let clock = clock(demo.at.as_deref(), demo.speed, recording)?;
+    let recording = demo.scenery.market.as_ref().map(|_| &*market);
+    let clock = clock(demo.scenery.at.as_deref(), demo.scenery.speed, recording)?;
     let plans = plans(&behaviour)?;
     let listener = wiring::listen(demo.listen).await?;
     let vendors_at = match tokio::net::TcpListener::bind(std::net::SocketAddr::from(SIMULATOR)).await {
@@ -49,7 +49,7 @@ pub(crate) async fn run(demo: Demo) -> Result<u8> {
     let mut configuration = config::load(Some(("demo", &text)), None, &|_| None, &flags)?;
     configuration.log_level = "warn";
     wiring::log(&configuration);
-    let entropy: Arc<dyn Entropy> = Arc::new(runtime::SeededEntropy::new(demo.seed));
+    let entropy: Arc<dyn Entropy> = Arc::new(runtime::SeededEntropy::new(demo.scenery.seed));
     let gateway = wiring::gateway(configuration, Arc::clone(&clock), entropy).await?;
     let address = listener.local_addr()?;
     let known: Vec<&str> = market
@@ -77,8 +77,8 @@ fn welcome(
     now: domain::Instant,
     symbol: &str,
 ) {
-    let market = demo.market.as_ref().map_or_else(
-        || format!("synthetic market, seed {}", demo.seed),
+    let market = demo.scenery.market.as_ref().map_or_else(
+        || format!("synthetic market, seed {}", demo.scenery.seed),
         |folder| format!("recorded market of {}", folder.display()),
     );
     let port = vendors_address.port();
@@ -87,7 +87,7 @@ fn welcome(
     println!("Market Data Agent {} — SIMULATED: {market}", env!("CARGO_PKG_VERSION"));
     println!("  gateway            http://{address}      docs http://{address}/docs");
     println!("  simulated vendors  http://{vendors_address}");
-    println!("  clock              {now}, {} s per second", demo.speed);
+    println!("  clock              {now}, {} s per second", demo.scenery.speed);
     println!("  data               {}", data.display());
     println!();
     println!("Try, in another terminal:");

@@ -53,11 +53,11 @@ pub(crate) struct Behaviour<'a> {
 /// Runs until the process is asked to stop.
 pub(crate) async fn run(simulate: Simulate) -> Result<u8> {
     let behaviour = Behaviour {
-        market: simulate.market.as_deref(),
-        seed: simulate.seed,
+        market: simulate.scenery.market.as_deref(),
+        seed: simulate.scenery.seed,
         plans: &simulate.plans,
-        faults: &simulate.faults,
-        chaos_seed: simulate.chaos_seed,
+        faults: &simulate.scenery.faults,
+        chaos_seed: simulate.scenery.chaos_seed,
         symbols: simulate.symbols,
         latency: !simulate.no_latency,
         limits: !simulate.unlimited,
@@ -68,7 +68,7 @@ pub(crate) async fn run(simulate: Simulate) -> Result<u8> {
         return Ok(exit::OK);
     }
     let market = Arc::new(market(&behaviour)?);
-    let clock = clock(simulate.at.as_deref(), simulate.speed, None)?;
+    let clock = clock(simulate.scenery.at.as_deref(), simulate.scenery.speed, None)?;
     let world = Arc::new(world(&behaviour, market, plans, clock)?);
     let listener = wiring::listen(simulate.listen).await?;
     let simulator = Simulator::start(listener, Arc::clone(&world))?;
