@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{
-    Adjustment, Anchor, BarSeries, Basis, Calendar, Delivery, Denomination, Instant, Instrument,
+    Adjustment, Anchor, Bar, BarSeries, Basis, Calendar, Delivery, Denomination, Instant, Instrument,
     InstrumentId, InstrumentKind, Quote, Range, Session, VendorId,
 };
 use quality::cross_check::{CrossCheck, Tolerance, Voice, compare};
@@ -243,12 +243,12 @@ impl Gateway {
             session: asked.session,
             anchor: Anchor::Open,
         };
-        answer.event_time = series.bars.last().map(|bar| {
-            let end = calendar
-                .and_then(|calendar| calendar.window_of(series.interval, bar.start))
-                .map_or(bar.start + series.interval.nominal_length(), |window| window.end);
-            end.min(received_at - delay)
-        });
+        let end_of = |bar: &Bar| {
+            let window = calendar.and_then(|calendar| calendar.window_of(series.interval, bar.start));
+            window.map_or(bar.start + series.interval.nominal_length(), |window| window.end)
+        };
+        let ends = series.bars.last().map(end_of);
+        answer.event_time = ends.map(|end| end.min(received_at - delay));
         if let Some(upstream) = &upstream {
             answer.evidence = self.evidence(upstream, kind, &answer, completeness);
         }
@@ -257,10 +257,7 @@ impl Gateway {
             Checks::weigh(&judged.findings, series.bars.len().max(1), &CrossCheck::ALONE);
         answer.rows =
             Some(RowEvidence { clean, flagged: flagged_rows(&series, &judged, clean, record.kind) });
-        let returned = match (series.bars.first(), series.bars.last()) {
-            (Some(first), Some(last)) => Some(Range::new(first.start, last.start + Duration::from_nanos(1))),
-            _ => None,
-        };
+        let returned = series.bars.first().zip(ends).map(|(first, end)| Range::new(first.start, end));
         answer.coverage = Some(Coverage {
             requested: asked.range,
             returned,

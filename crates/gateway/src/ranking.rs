@@ -32,6 +32,14 @@ impl Gateway {
                     priority: settings.priority,
                     weight: settings.weight,
                     quality: health.quality(),
+                    fields: match &request.question {
+                        Question::Quotes { bid_ask: true, .. }
+                            if upstream.barred(Capability::BidAsk, now).is_some() =>
+                        {
+                            0.5
+                        }
+                        _ => 1.0,
+                    },
                     reliability: health.reliability_lower(),
                     freshness: freshness(&request.question, upstream.delivery()),
                     latency_ms: health.latency_ms(50.0).unwrap_or(250.0),

@@ -22,6 +22,9 @@ pub struct View {
     pub weight: f64,
     /// Mean graded quality, `[0, 1]`.
     pub quality: f64,
+    /// Share of what is asked that the vendor has on its plan, `[0, 1]`: one half for a quote without the bid
+    /// and ask that were asked for.
+    pub fields: f64,
     /// Lower bound of reliability, `[0, 1]`.
     pub reliability: f64,
     /// How fresh a live answer is by the plan's delivery class, `[0, 1]`; 1 where the question is not live.
@@ -148,7 +151,7 @@ pub fn rank(
 fn score(view: &View, weights: &ScoreWeights) -> (f64, Factors) {
     let factors = vec![
         // A mean score of 50 is worth nothing: between a D and an A lies most of the scale.
-        ("quality", (2.0 * view.quality - 1.0).clamp(0.0, 1.0)),
+        ("quality", (2.0 * view.quality - 1.0).clamp(0.0, 1.0) * view.fields),
         ("reliability", view.reliability),
         ("freshness", view.freshness),
         ("latency", 1.0 - (view.latency_ms / SLOWEST_MS).clamp(0.0, 1.0)),
@@ -205,6 +208,7 @@ mod tests {
             priority: 1,
             weight: 1.0,
             quality: 0.9,
+            fields: 1.0,
             reliability: 0.9,
             freshness: 1.0,
             latency_ms: 100.0,
@@ -251,7 +255,8 @@ mod tests {
 
     #[test]
     fn every_factor_moves_the_order() {
-        let worse: [fn(&mut View); 7] = [
+        let worse: [fn(&mut View); 8] = [
+            |v| v.fields = 0.5,
             |v| v.freshness = 0.5,
             |v| v.quality = 0.5,
             |v| v.reliability = 0.5,

@@ -531,11 +531,12 @@ fn run(prints: &[Print], now: Instant) -> (Candle, Print) {
     (so_far, prints[told - 1])
 }
 
-/// The window of an intraday bar: counted from the open, and again after a break. Outside regular hours it is
-/// counted from the open as well, backwards or forwards.
+/// The window of an intraday bar: counted from the open, and again after a break. Before the open it is counted
+/// backwards from there, after the close forwards from the close, so that no two windows share a start.
 fn window_of(session: &TradingSession, at: Instant, length: Duration) -> Range {
     let segment = hours::segments(session).find(|segment| segment.contains(at));
-    let anchor = segment.map_or(session.hours.start, |segment| segment.start);
+    let outside = if at >= session.hours.end { session.hours.end } else { session.hours.start };
+    let anchor = segment.map_or(outside, |segment| segment.start);
     let step = i64::try_from(length.as_nanos()).unwrap_or(i64::MAX);
     let offset = (at.as_nanos() - anchor.as_nanos()).div_euclid(step);
     let start = Instant::from_nanos(anchor.as_nanos() + offset * step);
