@@ -34,12 +34,6 @@ const TOOLS: &[Tool] = &[
         install: ("cargo", &["install", "cargo-fuzz", "--version", "0.13.2", "--locked"]),
         needs_root: false,
     },
-    Tool {
-        name: "chromium",
-        probe: ("chromium", &["--version"]),
-        install: ("apt-get", &["install", "-y", "--no-install-recommends", "chromium"]),
-        needs_root: true,
-    },
 ];
 
 /// What the bench compares us with, and how it asks.
