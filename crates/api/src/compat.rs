@@ -91,7 +91,7 @@ pub async fn sources(call: Call) -> Result<Reply, Problem> {
             let breaker = upstream.breaker.lock().state().as_str();
             let health = upstream.health.lock();
             let told = json!({
-                "priority": upstream.settings.priority,
+                "priority": upstream.priority(),
                 "reliability": health.reliability(),
                 "circuit_breaker_state": breaker,
                 "failure_count": health.error_count(now),

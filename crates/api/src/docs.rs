@@ -41,6 +41,8 @@ use crate::words::{FORM, POLICY};
         paths::vendor,
         paths::drain,
         paths::undrain,
+        paths::probe,
+        paths::priority,
         paths::healthz,
         paths::readyz,
         paths::livez,
@@ -180,6 +182,8 @@ mod paths {
         vendor get "/v1/vendors/{id}" "operations" "One vendor" OneVendor { Path "id" String, "Id or alias"; }
         drain post "/v1/vendors/{id}/drain" "operations" "Takes a vendor out" OneVendor { Path "id" String, "Id or alias"; }
         undrain post "/v1/vendors/{id}/undrain" "operations" "Puts a vendor back" OneVendor { Path "id" String, "Id or alias"; }
+        probe post "/v1/vendors/{id}/probe" "operations" "Asks a vendor one question now, inside its quota" OneVendor { Path "id" String, "Id or alias"; }
+        priority post "/v1/vendors/{id}/priority" "operations" "Gives a vendor another place in the order" OneVendor { Path "id" String, "Id or alias"; Query "value" u32, "1 primary, 2 secondary, 3 backup, 999 off"; }
         healthz get "/healthz" "operations" "How the process fares" Alive {}
         readyz get "/readyz" "operations" "Whether anything can be served" Alive {}
         livez get "/livez" "operations" "Whether the process runs" Value {}

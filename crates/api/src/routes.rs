@@ -72,6 +72,8 @@ routes! {
     Native GET "/v1/vendors/{id}" => vendors_told::one,
     Native POST "/v1/vendors/{id}/drain" => vendors_told::drain,
     Native POST "/v1/vendors/{id}/undrain" => vendors_told::undrain,
+    Native POST "/v1/vendors/{id}/probe" => vendors_told::probe,
+    Native POST "/v1/vendors/{id}/priority" => vendors_told::priority,
     Native GET "/healthz" => ops::health,
     Native GET "/readyz" => ops::ready,
     Native GET "/livez" => ops::live,

@@ -156,7 +156,7 @@ pub fn state(upstream: &Upstream) -> (&'static str, Option<String>) {
             Status::Active => "its official hosts are closed".to_owned(),
         };
         ("retired", Some(reason))
-    } else if !settings.enabled || settings.priority >= 999 {
+    } else if !settings.enabled || upstream.priority() >= gateway::upstream::DISABLED {
         ("disabled", Some("switched off in the configuration".to_owned()))
     } else if let Some(variable) = settings.missing_key() {
         ("unconfigured", Some(format!("its key is missing: set {variable}")))
@@ -198,7 +198,7 @@ pub fn told(upstream: &Upstream, now: Instant) -> VendorTold {
         },
         class: profile.class.as_str(),
         simulated: upstream.is_simulated(),
-        priority: settings.priority,
+        priority: upstream.priority(),
         is_available: is_available(upstream, now),
         offers: Capability::all()
             .filter(|capability| profile.offers(*capability) && plan.includes(*capability))
@@ -329,6 +329,31 @@ pub async fn drain(call: Call) -> Result<Reply, Problem> {
 /// Puts a vendor back.
 pub async fn undrain(call: Call) -> Result<Reply, Problem> {
     set_drained(&call, false)
+}
+
+/// Gives a vendor another place in the order, until the next start: 1 primary, 2 secondary, 3 backup, 999 off.
+pub async fn priority(call: Call) -> Result<Reply, Problem> {
+    let mut words = call.words();
+    let value = words.count("value", 1, u64::from(gateway::upstream::DISABLED));
+    if value.is_none() {
+        words.fault("value", "is missing: 1 primary, 2 secondary, 3 backup, 999 off");
+    }
+    words.finish().map_err(Problem::malformed)?;
+    let upstream = named(&call)?;
+    if let Some(value) = value.and_then(|value| u32::try_from(value).ok()) {
+        upstream.set_priority(value);
+    }
+    Ok(reply(&call, upstream))
+}
+
+/// Asks a vendor one question now, inside its quota, and tells how it fares. The exchange is on record under
+/// this request's id.
+pub async fn probe(call: Call) -> Result<Reply, Problem> {
+    call.words().finish().map_err(Problem::malformed)?;
+    let vendor = named(&call)?.vendor();
+    let decision = call.gateway.probe(vendor, call.id.clone()).await;
+    call.gateway.remember(call.id.clone(), &decision);
+    Ok(reply(&call, named(&call)?))
 }
 
 fn set_drained(call: &Call, drained: bool) -> Result<Reply, Problem> {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use domain::VendorId;
 use vendors::{Capability, Data, Question};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Decision};
 use crate::gateway::Gateway;
-use crate::request::{Failover, Policy, Priority, Request};
+use crate::request::{Failover, Policy, Priority, Request, RequestId};
 use crate::trail::Trail;
 use crate::upstream::Upstream;
 use crate::voices::Voices;
@@ -87,5 +88,37 @@ impl Gateway {
                 gateway.seek_second_opinion(&original);
             }
         });
+    }
+
+    /// Asks a vendor one question now, whoever else would be asked: its breaker and quota are kept to, and
+    /// what follows from the answer follows. The record says how it went.
+    pub async fn probe(&self, vendor: VendorId, id: RequestId) -> Arc<Decision> {
+        let now = self.clock.now();
+        let upstream = Arc::clone(self.upstream(vendor));
+        let liquid = domain::InstrumentId::new("AAPL", domain::Venue::literal("XNAS"));
+        let question = Question::Quotes { instruments: vec![liquid], bid_ask: false };
+        let trail = Trail::new(id, now, &question, &Policy { vendors: vec![vendor], ..Policy::default() });
+        trail.note("a probe, asked for by an operator");
+        let terms = crate::pipeline::Terms {
+            deadline: now + self.settings.deadlines.bars,
+            priority: Priority::Normal,
+        };
+        let barred = upstream.barred(Capability::Quote, now);
+        let answered = match barred {
+            Some(why) => {
+                trail.note(format!("{vendor} cannot be asked: {}", why.as_str()));
+                None
+            }
+            None => match self.attempt(&upstream, &question, terms, false, &trail).await {
+                Ok(_) => Some(vendor.as_str().into()),
+                Err(error) => {
+                    trail.note(format!("{vendor} did not answer: {error}"));
+                    None
+                }
+            },
+        };
+        let decision = trail.decision(answered);
+        self.scribe.decision(Arc::clone(&decision));
+        decision
     }
 }

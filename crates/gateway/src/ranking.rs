@@ -29,7 +29,7 @@ impl Gateway {
                     vendor: upstream.vendor(),
                     barred: self.barred(upstream, capability, request, now),
                     quota_at: upstream.limiter.room_at(1, now),
-                    priority: settings.priority,
+                    priority: upstream.priority(),
                     weight: settings.weight,
                     quality: health.quality(),
                     fields: match &request.question {

@@ -24,6 +24,9 @@ use crate::settings::UpstreamSettings;
 /// An entitlement refusal is believed so long (SRC-4).
 const REFUSAL_HOLDS: Duration = Duration::from_secs(86_400);
 
+/// Priority of a vendor that is switched off.
+pub const DISABLED: u32 = 999;
+
 /// One vendor at run time.
 pub struct Upstream {
     /// Its settings.
@@ -41,6 +44,7 @@ pub struct Upstream {
     session: Mutex<Session>,
     removed: Mutex<BTreeMap<Capability, Instant>>,
     drained: AtomicBool,
+    priority: AtomicU32,
     simulated: AtomicBool,
     in_flight: AtomicU32,
 }
@@ -82,6 +86,7 @@ impl Upstream {
             session: Mutex::default(),
             removed: Mutex::default(),
             drained: AtomicBool::new(false),
+            priority: AtomicU32::new(settings.priority),
             simulated: AtomicBool::new(settings.simulated),
             in_flight: AtomicU32::new(0),
             settings,
@@ -106,7 +111,7 @@ impl Upstream {
     /// Why it cannot be asked for a capability, whoever asks; breaker and quota aside.
     pub fn barred(&self, capability: Capability, now: Instant) -> Option<Skipped> {
         let profile = self.settings.codec.profile();
-        if !self.settings.enabled || self.settings.priority >= 999 {
+        if !self.settings.enabled || self.priority() >= DISABLED {
             Some(Skipped::Disabled)
         } else if self.settings.is_retired() {
             Some(Skipped::Retired)
@@ -231,6 +236,16 @@ impl Upstream {
     /// Requests in flight.
     pub fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Its place in the configured order, 1 first, as an operator last set it.
+    pub fn priority(&self) -> u32 {
+        self.priority.load(Ordering::Relaxed)
+    }
+
+    /// Gives it another place, until the next start; [`DISABLED`] switches it off.
+    pub fn set_priority(&self, priority: u32) {
+        self.priority.store(priority, Ordering::Relaxed);
     }
 
     /// Whether an operator has taken it out.

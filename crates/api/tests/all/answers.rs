@@ -232,3 +232,22 @@ async fn long_bodies_are_compressed_for_who_asks_and_short_ones_never() {
     }
     assert_eq!(stage.get(target).await.header("content-encoding"), "");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_probes_a_vendor_and_gives_it_another_place() {
+    // RTE-8.
+    let stage = Stage::new(&[("polygon", "premium"), ("twelve_data", "free")]).await;
+    let probed = stage.ask("POST", "/v1/vendors/polygon/probe", &[("x-request-id", "a-probe")]).await;
+    assert_eq!(probed.status, 200);
+    assert_eq!(stage.asked("polygon"), 1);
+    let record = stage.ask("GET", "/v1/explain/a-probe", &[]).await.json();
+    assert_eq!(record["data"]["attempts"][0]["vendor"], "polygon");
+    let off = stage.ask("POST", "/v1/vendors/massive/priority?value=999", &[]).await.json();
+    assert_eq!(off["data"]["priority"], 999);
+    assert_eq!(off["data"]["state"], "disabled");
+    let quote = stage.ask("GET", "/v1/quotes/latest?symbols=AAPL", &[]).await.json();
+    assert_eq!(quote["meta"]["vendor"], "twelve_data");
+    let refused = stage.ask("POST", "/v1/vendors/polygon/priority", &[]).await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.json()["problems"][0]["detail"].as_str().unwrap().contains("999 off"));
+}
