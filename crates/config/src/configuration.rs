@@ -25,7 +25,7 @@ const LOG_LEVELS: &[(&str, &str)] =
     &[("error", "error"), ("warn", "warn"), ("info", "info"), ("debug", "debug"), ("trace", "trace")];
 
 /// Sections of the customary layout that this version does not act on: refused rather than dropped.
-const NOT_YET: &[&str] = &["validation", "alerting", "security", "memory", "schedule"];
+const NOT_YET: &[&str] = &["alerting", "security", "memory", "schedule"];
 
 /// Customary variables that this version does not act on: named rather than dropped.
 pub(crate) const NO_EFFECT: &[&str] = &[
@@ -177,6 +177,7 @@ pub(crate) fn read(
             cache: sections::caching(&root.section("cache")),
             deadlines: sections::deadlines(&root.section("deadlines")),
             grading: sections::grading(&root.section("quality_scoring")),
+            bounds: sections::bounds(&root.section("validation")),
         },
         notices: Vec::new(),
     }

@@ -173,6 +173,11 @@ pub(crate) const KEYS: &[Key] = &[
     ("quality_scoring.thresholds.grade_b_min", "`80`", "Lowest score of a B."),
     ("quality_scoring.thresholds.grade_c_min", "`70`", "Lowest score of a C."),
     ("quality_scoring.thresholds.grade_d_min", "`60`", "Lowest score of a D; below is F."),
+    (
+        "validation.preset",
+        "`volatility_scaled`",
+        "Outer bounds that give verdicts: each instrument's own, or besides them the fixed ones of older systems.",
+    ),
 ];
 
 /// Variables of the environment beside the vendors' keys, and what they stand for.
@@ -247,7 +252,7 @@ everything, starts nothing and tells every problem at once.
   `_seconds` behind it: `timeout_ms: 750`.
 - `vendors` is another name of `data_sources`, and a vendor may go by an alias (`massive` is `polygon`, `yfinance` is
   `yahoo`). A vendor that stands twice in one file is refused.
-- An unknown key is refused. So are the customary sections this version does not act on: `validation`, `alerting`,
+- An unknown key is refused. So are the customary sections this version does not act on: `alerting`,
   `security`, `memory`, `schedule`.
 
 ## Keys

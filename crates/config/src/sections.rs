@@ -55,6 +55,15 @@ pub(crate) fn deadlines(reader: &Reader<'_>) -> Deadlines {
     }
 }
 
+/// Which outer bounds give verdicts (VAL-3).
+pub(crate) fn bounds(reader: &Reader<'_>) -> quality::Bounds {
+    let presets = [
+        ("volatility_scaled", quality::Bounds::VolatilityScaled),
+        ("compatibility", quality::Bounds::Compatibility),
+    ];
+    reader.word("preset", &presets).unwrap_or_default()
+}
+
 /// How grades are composed.
 pub(crate) fn grading(reader: &Reader<'_>) -> quality::grade::Settings {
     let (weights, thresholds) = (reader.section("weights"), reader.section("thresholds"));

@@ -127,6 +127,7 @@ impl Gateway {
         context.denomination = quote.denomination;
         context.tick = quote.price().and_then(|price| record.ticks.as_ref()?.step_at(price));
         context.price_bounds = record.price_bounds;
+        context.bounds = self.settings.bounds;
         answer.findings = validate_quote(&quote, &context);
         let completeness = Completeness::of_quote(&quote, record.kind, quote.denomination.is_some());
         answer.evidence = self.evidence(upstream, Kind::Quote, answer, completeness);
@@ -217,6 +218,7 @@ impl Gateway {
             denomination: series.denomination,
             tick: series.bars.last().and_then(|bar| record.ticks.as_ref()?.step_at(bar.close?)),
             price_bounds: record.price_bounds,
+            bounds: self.settings.bounds,
             actions: &series.actions,
             ..BarContext::new(now, record.kind)
         };

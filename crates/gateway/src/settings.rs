@@ -21,6 +21,8 @@ pub struct Settings {
     pub deadlines: Deadlines,
     /// How grades are composed.
     pub grading: quality::grade::Settings,
+    /// Which outer bounds give verdicts.
+    pub bounds: quality::Bounds,
 }
 
 /// Settings of one vendor.

@@ -135,6 +135,7 @@ impl Stage {
             cache: Caching::default(),
             deadlines: Deadlines::default(),
             grading: Default::default(),
+            bounds: Default::default(),
         };
         let store = Arc::new(MemoryStore::new(clock.clone()));
         let brittle = Arc::new(BrittleClock { inner: clock.clone(), readings_left: AtomicU32::new(0) });

@@ -28,6 +28,7 @@ struct Stage {
     clock: Arc<VirtualClock>,
     vendors: Vec<(&'static str, &'static str, Option<Vec<Limit>>)>,
     tune: fn(&mut UpstreamSettings),
+    bounds: quality::Bounds,
 }
 
 impl Stage {
@@ -65,7 +66,7 @@ impl Stage {
             journal: Arc::new(Journal::new(100_000)),
         });
         let store = Arc::new(MemoryStore::new(clock.clone()));
-        Stage { world, store, clock, vendors, tune: |_| {} }
+        Stage { world, store, clock, vendors, tune: |_| {}, bounds: quality::Bounds::default() }
     }
 
     /// Opens a gateway: the first one, or after a crash another one on the same store.
@@ -100,6 +101,7 @@ impl Stage {
             cache: Caching::default(),
             deadlines: Deadlines::default(),
             grading: Default::default(),
+            bounds: self.bounds,
         };
         let clock: Arc<dyn Clock> = self.clock.clone();
         let store: Arc<dyn Store> = self.store.clone();
@@ -563,4 +565,20 @@ async fn a_lying_vendor_is_outvoted_when_several_are_asked_together() {
         assert!((said / truth - 1.0).abs() < 0.01, "{liar}: {said} against {truth}");
         assert!(served.answer.decision.notes.iter().any(|note| note.contains("together")));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fixed_bounds_of_older_systems_judge_only_where_they_are_chosen() {
+    // VAL-3: a share above 100,000 dollars is no error by itself.
+    let moved = |bounds| async move {
+        let mut stage = Stage::new(SESSION, &[("polygon", "premium")]);
+        stage.bounds = bounds;
+        let gateway = stage.open().await;
+        stage.fails("polygon", Fault::Wrong(10_000.0), Duration::from_secs(60));
+        let question = daily(&gateway, "AAPL", "2026-03-02", "2026-04-01", Adjustment::Raw);
+        let served = ask(&gateway, question, Policy::default()).await.unwrap();
+        served.answer.findings.iter().any(|finding| finding.rule.id().contains("BOUND"))
+    };
+    assert!(!moved(quality::Bounds::VolatilityScaled).await);
+    assert!(moved(quality::Bounds::Compatibility).await);
 }
