@@ -63,7 +63,7 @@ impl Gateway {
         let known = if asked.asof.is_some() {
             on_record
         } else {
-            self.ensure_actions(asked.instrument, needed, cash, on_record, trail, terms).await
+            self.ensure_actions(asked, needed, cash, on_record, trail, terms).await
         };
         let actions: Vec<CorporateAction> =
             known.actions.iter().map(|learned| learned.action.clone()).collect();
@@ -146,7 +146,7 @@ impl Gateway {
     /// vendor that can tell. What cannot be had stays uncovered.
     pub(crate) async fn ensure_actions(
         &self,
-        instrument: &InstrumentId,
+        asked: &BarsAsked<'_>,
         range: Range,
         dividends: bool,
         known: StoredActions,
@@ -164,25 +164,31 @@ impl Gateway {
         ];
         for (capability, needed) in kinds {
             if needed {
-                fetched |= self.fetch_actions(instrument, capability, range, trail, terms).await;
+                fetched |= self.fetch_actions(asked, capability, range, trail, terms).await;
             }
         }
-        if fetched { self.actions_on_record(instrument, None).await } else { known }
+        if fetched { self.actions_on_record(asked.instrument, None).await } else { known }
     }
 
-    /// Asks vendors in order for actions of one kind; keeps what the first one says.
+    /// Asks the vendors the caller allows, in order, for actions of one kind; keeps what the first one says.
     async fn fetch_actions(
         &self,
-        instrument: &InstrumentId,
+        asked: &BarsAsked<'_>,
         capability: Capability,
         range: Range,
         trail: &Trail,
         terms: Terms,
     ) -> bool {
+        let instrument = asked.instrument;
         let request = Request {
             id: trail.id(),
             question: action_question(instrument, capability, range),
-            policy: Policy { priority: terms.priority, ..Policy::default() },
+            policy: Policy {
+                vendors: asked.policy.vendors.clone(),
+                failover: asked.policy.failover,
+                priority: terms.priority,
+                ..Policy::default()
+            },
             received_at: self.clock.now(),
         };
         let ranking = self.rank(capability, &request, self.clock.now(), |_| 0.0);

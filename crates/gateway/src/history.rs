@@ -16,7 +16,7 @@ use crate::gateway::Gateway;
 use crate::judge::Material;
 use crate::normalise;
 use crate::pipeline::Terms;
-use crate::request::Request;
+use crate::request::{Policy, Request};
 use crate::series::{NewBars, SeriesKey, StoredBar, StoredSeries};
 use crate::trail::Trail;
 use crate::upstream::Upstream;
@@ -32,6 +32,8 @@ pub(crate) struct BarsAsked<'a> {
     pub(crate) adjustment: Adjustment,
     pub(crate) session: Session,
     pub(crate) asof: Option<Instant>,
+    /// Whom the caller lets us ask, for actions as for bars.
+    pub(crate) policy: &'a Policy,
 }
 
 /// One vendor's rows for an answer.
@@ -79,6 +81,7 @@ impl Gateway {
             adjustment: *adjustment,
             session: *session,
             asof: request.policy.asof,
+            policy: &request.policy,
         };
         let mut held = self.held(&asked, request).await;
         if held.is_empty() && !self.anyone_able(Capability::Bars(asked.native), request, now) {
@@ -206,11 +209,13 @@ impl Gateway {
         }
     }
 
-    /// The basis a vendor is asked for: raw where it can be turned into anything because splits are known
-    /// or can be, else the asked one, else the vendor's own.
+    /// The basis a vendor is asked for: raw where it can be turned into anything because a vendor the
+    /// caller allows can tell the splits, else the asked one, else the vendor's own.
     fn basis_to_ask(&self, upstream: &Upstream, asked: &BarsAsked<'_>, now: Instant) -> Adjustment {
         let bases = upstream.bar_bases();
-        let split_source = self.upstreams().any(|other| other.barred(Capability::Splits, now).is_none());
+        let split_source = self.upstreams().any(|other| {
+            self.is_listed(other.vendor(), asked.policy) && other.barred(Capability::Splits, now).is_none()
+        });
         if bases.contains(&Adjustment::Raw) && (split_source || asked.adjustment == Adjustment::Raw) {
             Adjustment::Raw
         } else if bases.contains(&asked.adjustment) {

@@ -100,6 +100,20 @@ fn a_vendor_that_stands_in_across_a_split_keeps_the_basis() {
 }
 
 #[test]
+fn a_vendor_the_caller_did_not_list_is_not_asked_for_splits_either() {
+    // RTE-9: twelve_data's free plan tells no splits, the others would.
+    let Some(recording) = Recording::find("a_vendor_the_caller_did_not_list") else { return };
+    let vendors = Vendors::start(&["--market", recording.path(), "--unlimited", "--no-latency"]);
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Gateway::serve(&alone(&vendors, &["yahoo", "polygon", "twelve_data"]), data.path());
+    let reply = gateway.get(&bars("NFLX", "split", "&vendor=twelve_data"));
+    assert_equal(&reply.ok()["data"]["NFLX"], &recording.split("NFLX", START, END), "from twelve_data alone");
+    let asked: Vec<String> =
+        vendors.journal().iter().map(|line| line["vendor"].as_str().unwrap().to_owned()).collect();
+    assert!(!asked.is_empty() && asked.iter().all(|vendor| vendor == "twelve_data"), "{asked:?}");
+}
+
+#[test]
 fn a_series_of_unknown_basis_is_refused_rather_than_guessed() {
     // ACT-1, ACT-3, RTE-11.
     let Some(recording) = Recording::find("a_series_of_unknown_basis_is_refused") else { return };

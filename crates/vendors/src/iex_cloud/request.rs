@@ -50,7 +50,7 @@ pub(super) fn spell(id: &InstrumentId) -> Result<&str, Rejection> {
     }
 }
 
-/// The share a spelling means, in any case; unnamed for a template's placeholder.
+/// The share a spelling means, in any case; unnamed for an unfilled template name.
 pub(super) fn read(symbol: &str) -> InstrumentId {
     given(Some(symbol))
         .map_or_else(unnamed, |symbol| InstrumentId::new(&symbol.to_ascii_uppercase(), Venue::US))

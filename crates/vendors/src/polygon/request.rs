@@ -293,7 +293,7 @@ fn adjustment(request: &HttpRequest) -> Result<Adjustment, Rejection> {
     }
 }
 
-/// A placeholder means a day.
+/// An unfilled template name means a day.
 fn interval(multiplier: &str, timespan: &str) -> Result<Interval, Rejection> {
     if is_placeholder(timespan) {
         return Ok(Interval::D1);
@@ -320,8 +320,8 @@ fn session(multiplier: &str, timespan: &str) -> Result<Session, Rejection> {
     Ok(if interval(multiplier, timespan)?.is_intraday() { Session::Extended } else { Session::Regular })
 }
 
-/// A date in New York or milliseconds since 1970; as an end, the first instant after. `None` for a
-/// placeholder.
+/// A date in New York or milliseconds since 1970; as an end, the first instant after. `None` for an
+/// unfilled template name.
 fn moment(text: &str, is_end: bool) -> Result<Option<Instant>, Rejection> {
     if is_placeholder(text) {
         return Ok(None);
@@ -333,7 +333,7 @@ fn moment(text: &str, is_end: bool) -> Result<Option<Instant>, Rejection> {
     Ok(Some(if is_end { range.end } else { range.start }))
 }
 
-/// The day of a date in New York; all the time there is for a placeholder.
+/// The day of a date in New York; all the time there is for an unfilled template name.
 fn on(text: &str) -> Result<Range, Rejection> {
     if is_placeholder(text) {
         return Ok(ALWAYS);
