@@ -275,7 +275,7 @@ async fn knows(call: &Call, vendor: VendorId, instrument: &InstrumentId, on_reco
 
 fn has_room(upstream: &Upstream, call: &Call) -> bool {
     let now = call.gateway.now();
-    upstream.limiter.room_at(1, now).is_none() && upstream.limiter.told_until(now).is_none()
+    upstream.limiter.room_at(upstream.cost(1), now).is_none() && upstream.limiter.told_until(now).is_none()
 }
 
 /// GET `/symbols`: what the directory knows, and which vendors list symbols.

@@ -49,6 +49,8 @@ pub struct VendorTold {
     pub plan: PlanTold,
     /// Every window of its quota.
     pub quota: Vec<QuotaTold>,
+    /// Every limit of money of ours.
+    pub spend: Vec<SpendTold>,
     /// Until when it told us to wait, if it did (RFC 3339).
     pub told_to_wait_until: Option<String>,
     /// Its circuit breaker.
@@ -90,6 +92,21 @@ pub struct QuotaTold {
     /// Left.
     pub remaining: u32,
     /// When room comes back, if anything is used (RFC 3339).
+    pub resets_at: Option<String>,
+}
+
+/// One limit of money.
+#[derive(Serialize, ToSchema)]
+pub struct SpendTold {
+    /// `second`, `minute`, `hour`, `day`, `month`.
+    pub window: &'static str,
+    /// What may be spent, in US dollars, a decimal.
+    pub limit_usd: String,
+    /// Spent.
+    pub used_usd: String,
+    /// Left.
+    pub remaining_usd: String,
+    /// When room comes back, if anything is spent (RFC 3339).
     pub resets_at: Option<String>,
 }
 
@@ -139,7 +156,7 @@ pub fn is_available(upstream: &Upstream, now: Instant) -> bool {
     state(upstream).0 == "active"
         && open
         && upstream.limiter.told_until(now).is_none()
-        && upstream.limiter.room_at(1, now).is_none()
+        && upstream.limiter.room_at(upstream.cost(1), now).is_none()
 }
 
 /// The state of a vendor, and why it is not active.
@@ -228,6 +245,18 @@ pub fn told(upstream: &Upstream, now: Instant) -> VendorTold {
                 allowed: window.allowed,
                 used: window.used,
                 remaining: window.remaining,
+                resets_at: time(window.resets_at),
+            })
+            .collect(),
+        spend: upstream
+            .limiter
+            .spend_status(now)
+            .into_iter()
+            .map(|window| SpendTold {
+                window: window_word(window.limit.window),
+                limit_usd: dollars(window.limit.micros),
+                used_usd: dollars(window.used),
+                remaining_usd: dollars(window.remaining),
                 resets_at: time(window.resets_at),
             })
             .collect(),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use domain::{Date, Delivery, Interval};
-use vendors::plan::{Limit, Per};
+use vendors::plan::{Limit, Per, SpendLimit};
 use vendors::{Capability, Codec, Offer, Plan};
 
 use crate::layers;
@@ -90,10 +90,12 @@ fn plan(codec: &dyn Codec, name: &str, reader: &Reader<'_>) -> Plan {
     // Where the page was read and what it costs are for people and for cost accounts.
     let _ = reader.text("source");
     let _ = reader.text("note");
+    let Limits { limits, spend } = limits(reader, "limits").unwrap_or_default();
     Plan {
         name: name.to_owned(),
         verified_on,
-        limits: limits(reader, "limits").unwrap_or_default(),
+        limits,
+        spend,
         entitlements,
         delivery,
         history: reader.count("history_days", 1, 100_000).map(|days| Duration::from_secs(days * 86_400)),
@@ -102,8 +104,18 @@ fn plan(codec: &dyn Codec, name: &str, reader: &Reader<'_>) -> Plan {
     }
 }
 
-/// Reads a list of limits, `{count: 5, per: minute}`; the unit is mandatory (LIM-5).
-pub fn limits(reader: &Reader<'_>, key: &str) -> Option<Vec<Limit>> {
+/// A list of limits as written.
+#[derive(Debug, Default)]
+pub struct Limits {
+    /// Those of requests.
+    pub limits: Vec<Limit>,
+    /// Those of money.
+    pub spend: Vec<SpendLimit>,
+}
+
+/// Reads a list of limits, `{count: 5, per: minute}` or `{usd: 2.50, per: day}`; the unit is mandatory
+/// (LIM-1, LIM-5).
+pub fn limits(reader: &Reader<'_>, key: &str) -> Option<Limits> {
     let sliding = |secs| Per::Sliding(Duration::from_secs(secs));
     let words = [
         ("second", sliding(1)),
@@ -112,13 +124,23 @@ pub fn limits(reader: &Reader<'_>, key: &str) -> Option<Vec<Limit>> {
         ("day", Per::Day),
         ("month", Per::Month),
     ];
-    let mut limits = Vec::new();
+    let mut limits = Limits::default();
     for item in reader.sections(key)? {
-        let (count, per) = (item.count("count", 1, u64::from(u32::MAX)), item.word("per", &words));
-        match (count, per) {
-            (Some(count), Some(per)) => limits.push(Limit { count: count as u32, per }),
-            (None, _) if !item.has("count") => item.problem("count", "says how many requests are allowed"),
-            (_, None) if !item.has("per") => {
+        let (count, micros) = (item.count("count", 1, u64::from(u32::MAX)), item.dollars("usd"));
+        let per = item.word("per", &words);
+        match (count, micros, per) {
+            (Some(_), Some(_), _) => {
+                item.problem(
+                    "usd",
+                    "stands beside `count`; write two limits, one of requests and one of money",
+                );
+            }
+            (Some(count), None, Some(per)) => limits.limits.push(Limit { count: count as u32, per }),
+            (None, Some(micros), Some(per)) => limits.spend.push(SpendLimit { micros, per }),
+            (None, None, _) if !item.has("count") && !item.has("usd") => {
+                item.problem("count", "says how many requests are allowed, or `usd` how much money");
+            }
+            (_, _, None) if !item.has("per") => {
                 item.problem("per", "is missing: second, minute, hour, day or month");
             }
             _ => {}

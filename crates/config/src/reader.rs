@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use domain::Price;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
@@ -140,6 +141,19 @@ impl<'a> Reader<'a> {
                 other => other.as_f64()?,
             };
             (least..=most).contains(&number).then_some(number)
+        })
+    }
+
+    /// An amount of US dollars, read as a decimal to millionths.
+    pub fn dollars(&self, key: &str) -> Option<u64> {
+        self.typed(key, "an amount of US dollars, such as 2.50, with at most six decimal places", |value| {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                Value::Number(number) => number.to_string(),
+                _ => return None,
+            };
+            let amount = Price::parse(&text)?;
+            amount.to_micros().filter(|micros| Price::from_micros(*micros) == amount)
         })
     }
 

@@ -59,9 +59,15 @@ pub(crate) const KEYS: &[Key] = &[
     (
         "data_sources.VENDOR.rate_limits",
         "the plan's",
-        "Limits instead of the plan's; all of them hold at once. An empty list is no limit.",
+        "Limits instead of the plan's; all of them hold at once. An empty list is no limit; a list of money alone leaves \
+         the plan's limits of requests.",
     ),
-    ("data_sources.VENDOR.rate_limits[].count", "none", "How many requests."),
+    ("data_sources.VENDOR.rate_limits[].count", "none", "How many requests, by the vendor's weights."),
+    (
+        "data_sources.VENDOR.rate_limits[].usd",
+        "none",
+        "Instead of a count: how much money, by the plan's price of a request.",
+    ),
     (
         "data_sources.VENDOR.rate_limits[].per",
         "none",

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use vendors::plan::{Limit, Per};
 use vendors::{Codec, Profile, Status, VendorClass};
 
-use crate::plans;
+use crate::plans::{self, Limits};
 use crate::reader::Reader;
 use crate::text::suggestion;
 
@@ -62,8 +62,12 @@ fn one(
         reader
             .problem("plan", format!("is no plan of {}; {}", profile.id, suggestion(&chosen, plans.names())));
     }
-    if let Some(limits) = limits(reader) {
-        plan.limits = limits;
+    if let Some(Limits { limits, spend }) = limits(reader) {
+        // A list of money alone leaves the plan's limits of requests as they are.
+        if spend.is_empty() || !limits.is_empty() {
+            plan.limits = limits;
+        }
+        plan.spend = spend;
     }
     let enabled = reader.flag("enabled").unwrap_or(true);
     let simulated = reader.flag("sandbox").unwrap_or(false);
@@ -155,7 +159,7 @@ fn key(
 }
 
 /// Limits instead of the plan's (LIM-5): a list with units, or the customary bare number a minute (CFG-12).
-fn limits(reader: &Reader<'_>) -> Option<Vec<Limit>> {
+fn limits(reader: &Reader<'_>) -> Option<Limits> {
     let list = plans::limits(reader, "rate_limits");
     let bare = reader.count("rate_limit", 1, u64::from(u32::MAX));
     if let Some(count) = bare {
@@ -165,8 +169,10 @@ fn limits(reader: &Reader<'_>) -> Option<Vec<Limit>> {
         let exact = format!("rate_limits: [{{count: {count}, per: minute}}]");
         reader.notice("rate_limit", format!("{count} is read as requests a minute; write {exact}"));
     }
-    let bare =
-        bare.map(|count| vec![Limit { count: count as u32, per: Per::Sliding(Duration::from_secs(60)) }]);
+    let bare = bare.map(|count| {
+        let limit = Limit { count: count as u32, per: Per::Sliding(Duration::from_secs(60)) };
+        Limits { limits: vec![limit], spend: Vec::new() }
+    });
     list.or(bare)
 }
 

@@ -105,6 +105,17 @@ quantity! {
 }
 
 impl Price {
+    /// As whole millionths of the unit, rounded down; `None` below zero and above what 64 bits hold.
+    pub fn to_micros(self) -> Option<u64> {
+        use rust_decimal::prelude::ToPrimitive;
+        self.0.checked_mul(Decimal::from(1_000_000))?.floor().to_u64()
+    }
+
+    /// So many millionths.
+    pub fn from_micros(micros: u64) -> Price {
+        Price(Decimal::from_i128_with_scale(i128::from(micros), 6))
+    }
+
     /// The shortest decimal text that reads back as the same single-precision number: 127.58 for
     /// 127.58000183105469. A price that is no single-precision number is kept as it is.
     #[must_use]

@@ -370,6 +370,9 @@ pub enum AttemptError {
         /// When there is room again.
         until: Instant,
     },
+    /// The question would cost more than its caller allows.
+    #[error("it would cost more than allowed")]
+    TooExpensive,
     /// No reply came.
     #[error("transport failed")]
     Transport(#[source] TransportError),
@@ -392,6 +395,7 @@ impl AttemptError {
                 Blame::Vendor
             }
             AttemptError::QuotaSpent { .. } | AttemptError::Deadline => Blame::Ourselves,
+            AttemptError::TooExpensive => Blame::Caller,
             AttemptError::Rejected(rejection) => rejection.blame(),
         }
     }
@@ -401,6 +405,7 @@ impl AttemptError {
         match self {
             AttemptError::BreakerOpen { .. } => "breaker",
             AttemptError::QuotaSpent { .. } => "quota",
+            AttemptError::TooExpensive => "too_expensive",
             AttemptError::Transport(error) => Outcome::from(*error).as_str(),
             AttemptError::Rejected(rejection) => rejection.class(),
             AttemptError::Unfit(why) => why,

@@ -83,9 +83,10 @@ pub fn of(error: &AttemptError, now: Instant) -> Consequence {
             },
         },
         AttemptError::Unfit(_) => plain(Failure::Data),
-        AttemptError::BreakerOpen { .. } | AttemptError::QuotaSpent { .. } | AttemptError::Deadline => {
-            plain(Failure::NotCounted)
-        }
+        AttemptError::BreakerOpen { .. }
+        | AttemptError::QuotaSpent { .. }
+        | AttemptError::TooExpensive
+        | AttemptError::Deadline => plain(Failure::NotCounted),
     }
 }
 

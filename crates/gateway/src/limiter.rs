@@ -2,7 +2,7 @@
 
 use domain::{Instant, VendorId};
 use parking_lot::Mutex;
-use resilience::quota::{Grant, Quota, Refused, VendorWord, WindowStatus};
+use resilience::quota::{Cost, Grant, Quota, Refused, SpendStatus, VendorWord, WindowStatus};
 
 use crate::seams::{Clock, Store, StoreError};
 
@@ -54,7 +54,7 @@ impl Limiter {
     /// that cannot write is reported through `store_failed`, and the call goes on.
     pub async fn take<'a>(
         &'a self,
-        cost: u32,
+        cost: Cost,
         clock: &dyn Clock,
         store: &dyn Store,
         deadline: Option<Instant>,
@@ -85,7 +85,7 @@ impl Limiter {
         Ok(permit)
     }
 
-    async fn wait(&self, cost: u32, clock: &dyn Clock, deadline: Instant) -> Result<Grant, NoPermit> {
+    async fn wait(&self, cost: Cost, clock: &dyn Clock, deadline: Instant) -> Result<Grant, NoPermit> {
         let asked_at = clock.now();
         let refused = |quota: &Mutex<Quota>| {
             let now = clock.now();
@@ -116,7 +116,7 @@ impl Limiter {
     }
 
     /// When a permit would be there; `None` if now.
-    pub fn room_at(&self, cost: u32, now: Instant) -> Option<Instant> {
+    pub fn room_at(&self, cost: Cost, now: Instant) -> Option<Instant> {
         self.quota.lock().check(cost, now).err().map(|refused| refused.retry_at)
     }
 
@@ -140,10 +140,17 @@ impl Limiter {
         self.quota.lock().status(now)
     }
 
+    /// Every limit of money as it stands.
+    pub fn spend_status(&self, now: Instant) -> Vec<SpendStatus> {
+        self.quota.lock().spend_status(now)
+    }
+
     /// Share of the tightest window that is left, over the share of its time that is left, in `[0, 1]`; 1
     /// without limits.
     pub fn headroom(&self, now: Instant) -> f64 {
-        self.status(now).iter().map(|window| 1.0 - window.utilization()).fold(1.0, f64::min).clamp(0.0, 1.0)
+        let permits = self.status(now).into_iter().map(|window| window.utilization());
+        let money = self.spend_status(now).into_iter().map(|window| window.utilization());
+        permits.chain(money).map(|used| 1.0 - used).fold(1.0, f64::min).clamp(0.0, 1.0)
     }
 
     /// Gives back the unused part of the open lease: called when the gateway stops in good order.
@@ -154,6 +161,7 @@ impl Limiter {
 
     /// Whether any limit holds.
     pub fn is_limited(&self) -> bool {
-        !self.quota.lock().settings().limits.is_empty()
+        let quota = self.quota.lock();
+        !quota.settings().limits.is_empty() || !quota.settings().spend.is_empty()
     }
 }

@@ -44,7 +44,7 @@ impl Gateway {
                     && other.delivery().declared_delay() == delay
                     && other.barred(Capability::Quote, now).is_none()
                     && other.breaker.lock().check(now, Priority::Low).is_ok()
-                    && other.limiter.room_at(1, now).is_none()
+                    && other.limiter.room_at(other.cost(1), now).is_none()
                     && other.limiter.headroom(now) > 0.5
                     && other.settings.plan.request_micros == 0
                     && !heard.iter().any(|voice| voice.vendor == other.vendor() && fresh(voice))
@@ -72,6 +72,7 @@ impl Gateway {
             let terms = crate::pipeline::Terms {
                 deadline: now + gateway.settings.deadlines.background,
                 priority: Priority::Low,
+                max_cost_micros: None,
             };
             let upstream = Arc::clone(gateway.upstream(other));
             let asked = upstream.question_for(&request.question, now);
@@ -102,6 +103,7 @@ impl Gateway {
         let terms = crate::pipeline::Terms {
             deadline: now + self.settings.deadlines.bars,
             priority: Priority::Normal,
+            max_cost_micros: None,
         };
         let barred = upstream.barred(Capability::Quote, now);
         let answered = match barred {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use domain::Instant;
 use resilience::circuit_breaker::Outcome as BreakerOutcome;
+use resilience::quota::Cost;
 use vendors::{Capability, Data, Decoded, HttpResponse, Question, Rejection};
 
 use crate::answer::{Answer, AttemptError, CacheState, Outcome, Served, Unanswered, Why};
@@ -27,6 +28,15 @@ pub struct Terms {
     pub deadline: Instant,
     /// How much it matters.
     pub priority: Priority,
+    /// What all exchanges together may cost, in millionths of a US dollar.
+    pub max_cost_micros: Option<u64>,
+}
+
+impl Terms {
+    /// Whether a further exchange of this cost is more than the caller will pay.
+    fn is_exceeded_by(&self, trail: &Trail, cost: Cost) -> bool {
+        self.max_cost_micros.is_some_and(|most| trail.cost_micros().saturating_add(cost.micros) > most)
+    }
 }
 
 /// What one vendor gave for one question.
@@ -37,7 +47,7 @@ pub struct Reply {
     pub received_at: Instant,
     /// Whether it said that it is a simulation.
     pub simulated: bool,
-    /// Whether the page budget ended before the pages did.
+    /// Whether the page budget, or what the caller will pay, ended before the pages did.
     pub cut_short: bool,
 }
 
@@ -131,6 +141,7 @@ impl Gateway {
         let terms = Terms {
             deadline: request.received_at + self.time_for(request),
             priority: request.policy.priority,
+            max_cost_micros: request.policy.max_cost_micros(),
         };
         let made = match &request.question {
             Question::Bars { .. } => self.bars(request, terms, &trail).await,
@@ -207,10 +218,13 @@ impl Gateway {
         let mut wire = upstream.encode(question, self.clock.now()).map_err(AttemptError::Rejected)?;
         let (mut pages, mut page_count, mut formalities) = (None, 0, 0);
         loop {
-            let weight = upstream.settings.codec.weight(&wire);
+            let cost = upstream.cost(upstream.settings.codec.weight(&wire));
+            if terms.is_exceeded_by(trail, cost) {
+                return Err(AttemptError::TooExpensive);
+            }
             let permit = upstream
                 .limiter
-                .take(weight, &*self.clock, &*self.store, wait.then_some(terms.deadline), &|e| {
+                .take(cost, &*self.clock, &*self.store, wait.then_some(terms.deadline), &|e| {
                     self.store_failed(&e)
                 })
                 .await
@@ -221,8 +235,7 @@ impl Gateway {
             }
             let exchange = trail.exchange(upstream.vendor(), question.capability().as_str(), sent_at);
             permit.sent();
-            let micros = upstream.settings.plan.request_micros.saturating_mul(u64::from(weight));
-            trail.spent(upstream.vendor(), &self.windows_of(upstream), weight, micros);
+            trail.spent(upstream.vendor(), &self.windows_of(upstream), cost);
             let until = terms.deadline.min(sent_at + upstream.settings.timeout);
             let reply = self.transport.send(upstream.address(), upstream.dress(wire.clone()), until).await;
             let now = self.clock.now();
@@ -249,7 +262,8 @@ impl Gateway {
                     exchange.ended(Outcome::Page, status, None, now);
                     let all = join_pages(pages.take(), data);
                     page_count += 1;
-                    if page_count >= self.settings.routing.page_budget {
+                    let cost = upstream.cost(upstream.settings.codec.weight(&next));
+                    if page_count >= self.settings.routing.page_budget || terms.is_exceeded_by(trail, cost) {
                         self.succeeded(upstream, admitted, sent_at, now);
                         return Ok(Reply { data: all, received_at: now, simulated, cut_short: true });
                     }

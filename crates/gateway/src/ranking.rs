@@ -28,7 +28,7 @@ impl Gateway {
                 View {
                     vendor: upstream.vendor(),
                     barred: self.barred(upstream, capability, request, now),
-                    quota_at: upstream.limiter.room_at(1, now),
+                    quota_at: upstream.limiter.room_at(upstream.cost(1), now),
                     priority: upstream.priority(),
                     weight: settings.weight,
                     quality: health.quality(),
@@ -111,12 +111,9 @@ impl Gateway {
                 return Some(Skipped::OutOfCoverage);
             }
         }
-        let price = upstream.settings.plan.request_micros;
-        let most = request.policy.max_cost.map(|cost| cost.to_f64() * 1e6);
-        if most.is_some_and(|most| price as f64 > most) {
-            return Some(Skipped::TooExpensive);
-        }
-        None
+        let most = request.policy.max_cost_micros()?;
+        let price = upstream.cost_of(&request.question, now)?.micros;
+        (price > most).then_some(Skipped::TooExpensive)
     }
 
     /// Whether any vendor could be asked for a capability, breakers and quotas aside.

@@ -151,6 +151,13 @@ pub struct Policy {
     pub priority: Priority,
 }
 
+impl Policy {
+    /// Greatest acceptable cost in millionths of a US dollar.
+    pub fn max_cost_micros(&self) -> Option<u64> {
+        self.max_cost.map(|most| most.to_micros().unwrap_or(u64::MAX))
+    }
+}
+
 /// One question of one caller.
 #[derive(Clone, Debug)]
 pub struct Request {

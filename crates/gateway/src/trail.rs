@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::{Instant, VendorId};
 use parking_lot::Mutex;
+use resilience::quota::Cost;
 
 use crate::answer::{Attempt, Candidate, Decision, Outcome, Skipped};
 use crate::request::{RequestId, describe_policy};
@@ -67,16 +68,21 @@ impl Trail {
     }
 
     /// Counts what an exchange used: its weight in each window, and its price.
-    pub fn spent(&self, vendor: VendorId, windows: &[&'static str], weight: u32, micros: u64) {
+    pub fn spent(&self, vendor: VendorId, windows: &[&'static str], cost: Cost) {
         let mut record = self.decision.lock();
-        record.decision.cost_micros += micros;
+        record.decision.cost_micros += cost.micros;
         for window in windows {
             let key = format!("{vendor}.{window}");
             match record.quota.iter_mut().find(|(name, _)| *name == key) {
-                Some((_, count)) => *count += weight,
-                None => record.quota.push((key, weight)),
+                Some((_, count)) => *count += cost.units,
+                None => record.quota.push((key, cost.units)),
             }
         }
+    }
+
+    /// What was spent so far, in millionths of a US dollar.
+    pub fn cost_micros(&self) -> u64 {
+        self.decision.lock().decision.cost_micros
     }
 
     /// Opens an exchange; its guard writes the attempt when it ends, and as abandoned if it is dropped.

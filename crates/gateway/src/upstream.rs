@@ -8,7 +8,7 @@ use domain::{Adjustment, Delivery, Instant, VendorId};
 use parking_lot::Mutex;
 use resilience::circuit_breaker::{Admission, CircuitBreaker, Outcome as BreakerOutcome, Transition};
 use resilience::hedge::{self, Hedge};
-use resilience::quota::{self, Quota};
+use resilience::quota::{self, Cost, Quota};
 use secrecy::ExposeSecret;
 use vendors::plan::Per;
 use vendors::{Ask, Capability, HttpRequest, KeySlot, Question, Rejection, Session};
@@ -51,22 +51,26 @@ pub struct Upstream {
 
 /// The quota settings a plan amounts to.
 pub fn quota_settings(settings: &UpstreamSettings) -> quota::Settings {
+    let window = |per| match per {
+        Per::Sliding(length) => quota::Window::Sliding(length),
+        Per::Day => quota::Window::Day,
+        Per::Month => quota::Window::Month,
+    };
     let limits = settings
         .plan
         .limits
         .iter()
-        .map(|limit| quota::Limit {
-            count: limit.count,
-            window: match limit.per {
-                Per::Sliding(length) => quota::Window::Sliding(length),
-                Per::Day => quota::Window::Day,
-                Per::Month => quota::Window::Month,
-            },
-        })
+        .map(|limit| quota::Limit { count: limit.count, window: window(limit.per) })
+        .collect();
+    let spend = settings
+        .plan
+        .spend
+        .iter()
+        .map(|limit| quota::SpendLimit { micros: limit.micros, window: window(limit.per) })
         .collect();
     let zone =
         jiff::tz::TimeZone::get(settings.codec.profile().quota_zone).unwrap_or(jiff::tz::TimeZone::UTC);
-    quota::Settings::new(limits, settings.pace, zone)
+    quota::Settings { spend, ..quota::Settings::new(limits, settings.pace, zone) }
 }
 
 impl Upstream {
@@ -193,6 +197,18 @@ impl Upstream {
     pub fn encode(&self, question: &Question, now: Instant) -> Result<HttpRequest, Rejection> {
         let session = self.session.lock().clone();
         self.settings.codec.encode_request(&self.ask(question, &session, now))
+    }
+
+    /// What requests of this weight take from its quota, and what they cost.
+    pub fn cost(&self, weight: u32) -> Cost {
+        let micros = self.settings.plan.request_micros.saturating_mul(u64::from(weight));
+        Cost { units: weight, micros }
+    }
+
+    /// What the first exchange of a question costs; `None` where it cannot be asked.
+    pub fn cost_of(&self, question: &Question, now: Instant) -> Option<Cost> {
+        let wire = self.encode(&self.question_for(question, now), now).ok()?;
+        Some(self.cost(self.settings.codec.weight(&wire)))
     }
 
     /// The question with its surroundings.

@@ -1,7 +1,7 @@
 //! What it means that nobody answered (RTE-7, RTE-12): an unknown symbol, an empty range, an outage, a
 //! missing entitlement and a constraint are different answers.
 
-use domain::Instant;
+use domain::{Instant, VendorId};
 use vendors::{Blame, Rejection};
 
 use crate::answer::{Answer, AttemptError, Served, Skipped, Why};
@@ -53,7 +53,10 @@ pub fn of(
         AttemptError::Transport(TransportError::Connect) => false,
         AttemptError::Transport(_) | AttemptError::Unfit(_) => true,
         AttemptError::Rejected(rejection) => rejection.blame() == Blame::Vendor,
-        AttemptError::BreakerOpen { .. } | AttemptError::QuotaSpent { .. } | AttemptError::Deadline => false,
+        AttemptError::BreakerOpen { .. }
+        | AttemptError::QuotaSpent { .. }
+        | AttemptError::TooExpensive
+        | AttemptError::Deadline => false,
     };
     if walked.refusals.iter().any(|(_, error)| vendor_failed(error)) {
         return Err(Why::BadUpstream);
@@ -65,15 +68,31 @@ pub fn of(
         let detail = "the vendors that offer this kind of data do not offer this".to_owned();
         return Err(Why::Unsupported { detail });
     }
-    nobody_asked(ranking, walked.refusals.iter().filter_map(|(_, error)| error.retry_at()).min())
+    nobody_asked(
+        ranking,
+        &walked.refusals,
+        walked.refusals.iter().filter_map(|(_, error)| error.retry_at()).min(),
+    )
 }
 
 /// Nobody could be asked: either nobody offers this, or none is able at present.
-fn nobody_asked(ranking: &Ranked, retry_at: Option<Instant>) -> Result<Answer, Why> {
+fn nobody_asked(
+    ranking: &Ranked,
+    refusals: &[(VendorId, AttemptError)],
+    retry_at: Option<Instant>,
+) -> Result<Answer, Why> {
+    let too_expensive = |vendor: VendorId| {
+        refusals
+            .iter()
+            .any(|(refused, error)| *refused == vendor && matches!(error, AttemptError::TooExpensive))
+    };
     let mut able = false;
+    let mut dear = Vec::new();
     let mut hints = Vec::new();
     for candidate in &ranking.candidates {
         match &candidate.skipped {
+            Some(Skipped::TooExpensive) => dear.push(candidate.vendor.as_str()),
+            None if too_expensive(candidate.vendor) => dear.push(candidate.vendor.as_str()),
             None
             | Some(Skipped::Quota(_) | Skipped::ToldToWait(_) | Skipped::Breaker(_) | Skipped::Drained) => {
                 able = true;
@@ -92,6 +111,12 @@ fn nobody_asked(ranking: &Ranked, retry_at: Option<Instant>) -> Result<Answer, W
     if able {
         let waiting = ranking.waiting.iter().map(|(at, _)| *at).min();
         return Err(Why::NoHealthyVendor { retry_at: retry_at.into_iter().chain(waiting).min() });
+    }
+    if !dear.is_empty() {
+        return Err(Why::ConstraintUnmet {
+            detail: format!("it would cost more than max_cost from {}", dear.join(", ")),
+            best: None,
+        });
     }
     let detail = if hints.is_empty() { "no vendor has it".to_owned() } else { hints.join("; ") };
     Err(Why::Unsupported { detail })

@@ -146,6 +146,7 @@ impl Gateway {
         match error {
             AttemptError::BreakerOpen { state, .. } => trail.skipped(vendor, Skipped::Breaker(state)),
             AttemptError::QuotaSpent { until } => trail.skipped(vendor, Skipped::Quota(*until)),
+            AttemptError::TooExpensive => trail.skipped(vendor, Skipped::TooExpensive),
             _ => {}
         }
         let then = match next {

@@ -13,6 +13,7 @@ mod calendar_count;
 mod settings;
 mod sliding_log;
 mod snapshot;
+mod spend;
 #[cfg(test)]
 mod tests;
 mod token_bucket;
@@ -24,14 +25,32 @@ use domain::Instant;
 
 use calendar_count::{CalendarCount, Unit};
 use settings::Rate;
-pub use settings::{Limit, Pace, Settings, Window};
+pub use settings::{Limit, Pace, Settings, SpendLimit, Window};
 use sliding_log::SlidingLog;
 pub use snapshot::{Held, Snapshot, WindowSnapshot};
+use spend::Spend;
+pub use spend::SpendStatus;
 use token_bucket::TokenBucket;
 pub use vendor_word::VendorWord;
 
 /// Part of the plan's rate that comes back after each window without an unexpected refusal.
 const RECOVERY: f64 = 0.05;
+
+/// What a call takes from an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// In the vendor's unit: calls, credits, weight.
+    pub units: u32,
+    /// Its price, in millionths of a US dollar.
+    pub micros: u64,
+}
+
+impl From<u32> for Cost {
+    /// So many units, free of charge.
+    fn from(units: u32) -> Cost {
+        Cost { units, micros: 0 }
+    }
+}
 
 /// A permit. It counts from now on, whatever becomes of the call; only a call that was never sent gives it
 /// back.
@@ -39,7 +58,7 @@ const RECOVERY: f64 = 0.05;
 #[must_use = "a permit that is not used must be given back"]
 pub struct Grant {
     /// How much it costs.
-    pub cost: u32,
+    pub cost: Cost,
     /// When it was granted.
     pub at: Instant,
     /// What the fullest window still has room for.
@@ -66,6 +85,8 @@ pub struct Refused {
 pub enum Cause {
     /// The window is used up.
     Spent(Window),
+    /// The money of the window is spent.
+    Unaffordable(Window),
     /// The window has room, but permits are spread over it.
     Paced(Window),
     /// The vendor has told us to wait.
@@ -135,6 +156,7 @@ struct Counted {
 pub struct Quota {
     settings: Settings,
     windows: Vec<Counted>,
+    spend: Vec<Spend>,
     blocked_until: Option<Instant>,
     factor: f64,
     /// When `factor` last changed.
@@ -156,9 +178,11 @@ impl Quota {
     /// An account of which nothing is used.
     pub fn new(settings: Settings) -> Quota {
         let windows = settings.limits.iter().map(|&limit| Counted::new(limit, &settings)).collect();
+        let spend = settings.spend.iter().map(|&limit| Spend::new(limit, &settings)).collect();
         Quota {
             settings,
             windows,
+            spend,
             blocked_until: None,
             factor: 1.0,
             factor_since: Instant::MIN,
@@ -173,12 +197,12 @@ impl Quota {
         }
     }
 
-    /// Takes a permit of this cost (in the vendor's unit: calls, credits, weight) from all windows, or from
-    /// none.
+    /// Takes a permit of this cost from all windows, those of money too, or from none.
     ///
     /// # Errors
     /// When and why not; no counter has changed then.
-    pub fn try_take(&mut self, cost: u32, now: Instant) -> Result<Grant, Refused> {
+    pub fn try_take(&mut self, cost: impl Into<Cost>, now: Instant) -> Result<Grant, Refused> {
+        let cost = cost.into();
         let now = now.max(self.latest);
         if let Err(refused) = self.check(cost, now) {
             self.statistics.refused += 1;
@@ -186,7 +210,7 @@ impl Quota {
         }
         self.recover(now);
         self.spend(cost, now);
-        self.statistics.granted += u64::from(cost);
+        self.statistics.granted += u64::from(cost.units);
         self.statistics.successes += 1;
         let must_persist = self.draw_on_lease(cost, now);
         let (remaining, binding) = self.tightest(now);
@@ -197,7 +221,8 @@ impl Quota {
     ///
     /// # Errors
     /// When and why not.
-    pub fn check(&self, cost: u32, now: Instant) -> Result<(), Refused> {
+    pub fn check(&self, cost: impl Into<Cost>, now: Instant) -> Result<(), Refused> {
+        let cost = cost.into();
         let now = now.max(self.latest);
         let mut retry_at = now;
         let mut cause = Cause::VendorsWord;
@@ -214,13 +239,22 @@ impl Quota {
             match &counted.counter {
                 Counter::Sliding { log, bucket, length } => {
                     let rate = self.settings.rate(counted.limit.count, *length, self.factor);
-                    hold(log.free_at(cost, rate.count, rate.span, now), Cause::Spent(window));
-                    hold(bucket.free_at(cost, rate.capacity, rate.spacing, now), Cause::Paced(window));
+                    hold(
+                        log.free_at(cost.units.into(), rate.count.into(), rate.span, now),
+                        Cause::Spent(window),
+                    );
+                    hold(bucket.free_at(cost.units, rate.capacity, rate.spacing, now), Cause::Paced(window));
                 }
                 Counter::Calendar(count) => {
-                    hold(count.free_at(cost, counted.limit.count, now), Cause::Spent(window));
+                    hold(
+                        count.free_at(cost.units.into(), counted.limit.count.into(), now),
+                        Cause::Spent(window),
+                    );
                 }
             }
+        }
+        for spend in &self.spend {
+            hold(spend.free_at(cost.micros, now), Cause::Unaffordable(spend.window()));
         }
         if retry_at > now { Err(Refused { retry_at, cause }) } else { Ok(()) }
     }
@@ -232,13 +266,16 @@ impl Quota {
             match &mut counted.counter {
                 Counter::Sliding { log, bucket, length } => {
                     let rate = self.settings.rate(counted.limit.count, *length, self.factor);
-                    log.remove(grant.cost, grant.at);
-                    bucket.give_back(grant.cost, rate.spacing);
+                    log.remove(grant.cost.units.into(), grant.at);
+                    bucket.give_back(grant.cost.units, rate.spacing);
                 }
-                Counter::Calendar(count) => count.remove(grant.cost, grant.at),
+                Counter::Calendar(count) => count.remove(grant.cost.units.into(), grant.at),
             }
         }
-        self.statistics.granted = self.statistics.granted.saturating_sub(u64::from(grant.cost));
+        for spend in &mut self.spend {
+            spend.remove(grant.cost.micros, grant.at);
+        }
+        self.statistics.granted = self.statistics.granted.saturating_sub(u64::from(grant.cost.units));
     }
 
     /// Takes the vendor's word, which wins at once. What is returned, if anything, should be made durable.
@@ -252,6 +289,12 @@ impl Quota {
     pub fn status(&self, now: Instant) -> Vec<WindowStatus> {
         let now = now.max(self.latest);
         self.windows.iter().map(|counted| self.window_status(counted, now)).collect()
+    }
+
+    /// Each limit of money as it stands, in the settings' order.
+    pub fn spend_status(&self, now: Instant) -> Vec<SpendStatus> {
+        let now = now.max(self.latest);
+        self.spend.iter().map(|spend| spend.status(now)).collect()
     }
 
     /// The vendor's word: no call before this. `None` once it has passed.
@@ -287,6 +330,7 @@ impl Quota {
             sequence: self.sequence,
             saved_at: now.max(self.latest),
             windows,
+            spend: self.spend.iter().map(Spend::snapshot).collect(),
             blocked_until: self.blocked_until,
             factor: self.factor,
             open_lease: self.lease_left,
@@ -318,6 +362,9 @@ impl Quota {
         for counted in &mut quota.windows {
             counted.resume(&snapshot.windows, &quota.settings, rebase);
         }
+        for spend in &mut quota.spend {
+            spend.resume(&snapshot.spend, &quota.settings, rebase);
+        }
         quota.blocked_until = snapshot.blocked_until.map(|until| rebase.shift(until));
         quota.factor =
             if snapshot.factor > 0.0 { snapshot.factor.min(1.0) } else { vendor_word::LEAST_FACTOR };
@@ -326,7 +373,7 @@ impl Quota {
         quota.sequence = snapshot.sequence;
         quota.durable_sequence = snapshot.sequence;
         quota.lease_sequence = snapshot.sequence;
-        quota.spend(snapshot.open_lease, now);
+        quota.spend(snapshot.open_lease.into(), now);
         quota
     }
 
@@ -340,18 +387,21 @@ impl Quota {
         self.statistics = statistics;
     }
 
-    fn spend(&mut self, cost: u32, now: Instant) {
+    fn spend(&mut self, cost: Cost, now: Instant) {
         self.latest = self.latest.max(now);
         for counted in &mut self.windows {
             match &mut counted.counter {
                 Counter::Sliding { log, bucket, length } => {
                     let rate = self.settings.rate(counted.limit.count, *length, self.factor);
                     log.prune(rate.span, now);
-                    log.add(cost, now);
-                    bucket.take(cost, rate.spacing, now);
+                    log.add(cost.units.into(), now);
+                    bucket.take(cost.units, rate.spacing, now);
                 }
-                Counter::Calendar(count) => count.add(cost, now),
+                Counter::Calendar(count) => count.add(cost.units.into(), now),
             }
+        }
+        for spend in &mut self.spend {
+            spend.add(cost.micros, now);
         }
     }
 
@@ -364,15 +414,17 @@ impl Quota {
     }
 
     /// A permit within a lease that is known to be durable needs no further write; any other opens a lease.
-    fn draw_on_lease(&mut self, cost: u32, now: Instant) -> Option<Box<Snapshot>> {
-        if cost == 0 || self.windows.is_empty() {
+    /// No lease covers money: what a call costs is written down before it is sent.
+    fn draw_on_lease(&mut self, cost: Cost, now: Instant) -> Option<Box<Snapshot>> {
+        let is_paid = cost.micros > 0 && !self.spend.is_empty();
+        if !is_paid && (cost.units == 0 || self.windows.is_empty()) {
             return None;
         }
-        if cost <= self.lease_left && self.lease_sequence <= self.durable_sequence {
-            self.lease_left -= cost;
+        if !is_paid && cost.units <= self.lease_left && self.lease_sequence <= self.durable_sequence {
+            self.lease_left -= cost.units;
             return None;
         }
-        self.lease_left = self.settings.lease_size().max(cost) - cost;
+        self.lease_left = self.settings.lease_size().max(cost.units) - cost.units;
         let snapshot = self.numbered_snapshot(now);
         self.lease_sequence = snapshot.sequence;
         Some(snapshot)
@@ -407,9 +459,9 @@ impl Quota {
         let (allowed, used, resets_at) = match &counted.counter {
             Counter::Sliding { log, length, .. } => {
                 let Rate { count, span, .. } = self.settings.rate(limit.count, *length, self.factor);
-                (count, log.used(span, now), log.next_release(span, now))
+                (count, narrow(log.used(span, now)), log.next_release(span, now))
             }
-            Counter::Calendar(count) => (limit.count, count.used(now), Some(count.resets_at(now))),
+            Counter::Calendar(count) => (limit.count, narrow(count.used(now)), Some(count.resets_at(now))),
         };
         WindowStatus { limit, allowed, used, remaining: allowed.saturating_sub(used), resets_at }
     }
@@ -458,7 +510,12 @@ impl Counted {
     }
 }
 
-fn fill(log: &mut SlidingLog, grants: &[(Instant, u32)], rebase: Rebase) {
+/// A count of permits; more than fit are as bad as the most that fit.
+fn narrow(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn fill(log: &mut SlidingLog, grants: &[(Instant, u64)], rebase: Rebase) {
     let mut grants: Vec<_> =
         grants.iter().map(|&(at, cost)| (rebase.shift(at).min(rebase.now), cost)).collect();
     grants.sort_unstable();
@@ -467,7 +524,7 @@ fn fill(log: &mut SlidingLog, grants: &[(Instant, u32)], rebase: Rebase) {
     }
 }
 
-fn longest_log(saved: &[WindowSnapshot]) -> &[(Instant, u32)] {
+fn longest_log(saved: &[WindowSnapshot]) -> &[(Instant, u64)] {
     saved
         .iter()
         .filter_map(|window| match (&window.held, window.window) {
@@ -479,7 +536,7 @@ fn longest_log(saved: &[WindowSnapshot]) -> &[(Instant, u32)] {
 }
 
 /// The most that any window remembers: what a new calendar window starts from.
-fn remembered(saved: &[WindowSnapshot]) -> u32 {
+fn remembered(saved: &[WindowSnapshot]) -> u64 {
     saved
         .iter()
         .map(|window| match &window.held {
@@ -498,6 +555,11 @@ struct Rebase {
 }
 
 impl Rebase {
+    /// Nothing moves.
+    fn none(now: Instant) -> Rebase {
+        Rebase { nanos: 0, now }
+    }
+
     fn new(saved_at: Instant, elapsed: Duration, now: Instant) -> Rebase {
         let elapsed = i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX);
         Rebase { nanos: now.as_nanos().saturating_sub(saved_at.as_nanos()).saturating_sub(elapsed), now }

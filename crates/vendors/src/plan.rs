@@ -15,6 +15,15 @@ pub struct Limit {
     pub per: Per,
 }
 
+/// At most so much money per window, whatever the number of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpendLimit {
+    /// In millionths of a US dollar.
+    pub micros: u64,
+    /// Per what.
+    pub per: Per,
+}
+
 /// The window of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Per {
@@ -47,6 +56,8 @@ pub struct Plan {
     pub verified_on: Date,
     /// All limits; all hold at once. Empty means unlimited.
     pub limits: Vec<Limit>,
+    /// Limits of money; these hold too.
+    pub spend: Vec<SpendLimit>,
     /// Capabilities the plan includes.
     pub entitlements: Vec<Capability>,
     /// Freshness of quotes and newest bars.

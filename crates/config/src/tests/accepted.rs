@@ -56,6 +56,19 @@ fn configured_limits_stand_instead_of_the_plans() {
 }
 
 #[test]
+fn limits_of_money_stand_beside_those_of_requests() {
+    // LIM-1.
+    let plan = |list: &str| {
+        let text = format!("vendors: {{polygon: {{rate_limits: {list}}}}}");
+        let plan = upstream(&read(&text, &[]).unwrap(), "polygon").plan.clone();
+        format!("{:?} {:?}", plan.limits, plan.spend)
+    };
+    assert_snapshot!(plan("[{count: 3, per: second}, {usd: 33.25, per: day}, {usd: '1000', per: month}]"), @"[Limit { count: 3, per: Sliding(1s) }] [SpendLimit { micros: 33250000, per: Day }, SpendLimit { micros: 1000000000, per: Month }]");
+    // Money alone leaves the plan's own limit.
+    assert_snapshot!(plan("[{usd: 0.000001, per: hour}]"), @"[Limit { count: 5, per: Sliding(60s) }] [SpendLimit { micros: 1, per: Sliding(3600s) }]");
+}
+
+#[test]
 fn the_customary_bare_numbers_are_read_with_a_notice_of_the_exact_form() {
     // CFG-12.
     let text = "vendors: {polygon: {rate_limit: 100, timeout: 5}}";

@@ -28,7 +28,7 @@ fn an_unknown_key_of_any_section_is_refused_with_the_nearest_known_one() {
     circuit_breakers.default_failure_treshold: is no key here; did you mean `default_failure_threshold`?
     colour: is no key here; known are api, cache, calendars, circuit_breakers, data_sources, deadlines, environment, monitoring, quality_scoring, routing, storage, validation
     data_sources.polygon.circuit_breaker.failure_treshold: is no key here; did you mean `failure_threshold`?
-    data_sources.polygon.rate_limits[0].count: says how many requests are allowed
+    data_sources.polygon.rate_limits[0].count: says how many requests are allowed, or `usd` how much money
     data_sources.polygon.rate_limits[0].cuont: is no key here; did you mean `count`?
     data_sources.polygon.timeot: is no key here; did you mean `timeout`?
     data_sources.polygone: is no vendor; did you mean `polygon`?
@@ -91,12 +91,16 @@ fn a_wrong_type_is_refused_with_what_would_be_right() {
 fn a_limit_without_its_unit_is_refused() {
     let limits = |text: &str| refused(&format!("data_sources: {{polygon: {{rate_limits: {text}}}}}"), &[]);
     assert_snapshot!(limits("[{count: 5}]"), @"data_sources.polygon.rate_limits[0].per: is missing: second, minute, hour, day or month");
-    assert_snapshot!(limits("[{per: minute}]"), @"data_sources.polygon.rate_limits[0].count: says how many requests are allowed");
+    assert_snapshot!(limits("[{per: minute}]"), @"data_sources.polygon.rate_limits[0].count: says how many requests are allowed, or `usd` how much money");
     assert_snapshot!(limits("[{count: 5, per: fortnight}]"), @"data_sources.polygon.rate_limits[0].per: is a text, and no such word; known are second, minute, hour, day, month");
+    assert_snapshot!(limits("[{usd: 2.5}]"), @"data_sources.polygon.rate_limits[0].per: is missing: second, minute, hour, day or month");
+    assert_snapshot!(limits("[{usd: 0.0000001, per: day}]"), @"data_sources.polygon.rate_limits[0].usd: is 1e-7, and must be an amount of US dollars, such as 2.50, with at most six decimal places");
+    assert_snapshot!(limits("[{usd: -1, per: day}]"), @"data_sources.polygon.rate_limits[0].usd: is -1, and must be an amount of US dollars, such as 2.50, with at most six decimal places");
+    assert_snapshot!(limits("[{usd: 1, count: 5, per: day}]"), @"data_sources.polygon.rate_limits[0].usd: stands beside `count`; write two limits, one of requests and one of money");
     assert_snapshot!(limits("[{count: 0, per: day}]"), @"data_sources.polygon.rate_limits[0].count: is 0, and must be a whole number from 1 to 4294967295");
     assert_snapshot!(limits("[5]"), @r"
     data_sources.polygon.rate_limits[0]: must be a mapping
-    data_sources.polygon.rate_limits[0].count: says how many requests are allowed
+    data_sources.polygon.rate_limits[0].count: says how many requests are allowed, or `usd` how much money
     ");
     assert_snapshot!(refused("vendors: {yahoo: {rate_limit: 100/min}}", &[]), @"data_sources.yahoo.rate_limit: is a text, and must be a whole number from 1 to 4294967295");
     let both = "vendors: {yahoo: {rate_limit: 100, rate_limits: [{count: 1, per: day}]}}";

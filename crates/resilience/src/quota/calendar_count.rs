@@ -59,7 +59,7 @@ pub(super) struct CalendarCount {
     /// The latest period seen. A clock that steps back over a restart never reopens an earlier one.
     pub(super) period: Period,
     /// Ascending by first date; three at most.
-    pub(super) counts: Vec<(Date, u32)>,
+    pub(super) counts: Vec<(Date, u64)>,
 }
 
 impl CalendarCount {
@@ -69,7 +69,7 @@ impl CalendarCount {
     }
 
     /// As saved: `saved` is the first date of the latest period seen.
-    pub(super) fn restored(unit: Unit, zone: TimeZone, saved: Date, counts: &[(Date, u32)]) -> CalendarCount {
+    pub(super) fn restored(unit: Unit, zone: TimeZone, saved: Date, counts: &[(Date, u64)]) -> CalendarCount {
         let mut counts = counts.to_vec();
         counts.sort_unstable();
         let period = Period::starting(saved, unit, &zone);
@@ -84,7 +84,7 @@ impl CalendarCount {
         Period::containing(at, self.unit, &self.zone)
     }
 
-    fn count(&self, period: Period) -> u32 {
+    fn count(&self, period: Period) -> u64 {
         self.counts.iter().find(|(first, _)| *first == period.first).map_or(0, |(_, count)| *count)
     }
 
@@ -101,7 +101,7 @@ impl CalendarCount {
     }
 
     /// First instant at which `cost` more fit; [`Instant::MAX`] where they never will.
-    pub(super) fn free_at(&self, cost: u32, count: u32, now: Instant) -> Instant {
+    pub(super) fn free_at(&self, cost: u64, count: u64, now: Instant) -> Instant {
         if cost > count {
             return Instant::MAX;
         }
@@ -114,7 +114,7 @@ impl CalendarCount {
         at
     }
 
-    pub(super) fn add(&mut self, cost: u32, now: Instant) {
+    pub(super) fn add(&mut self, cost: u64, now: Instant) {
         let [early, late] = self.charged(now);
         self.charge(early, cost);
         if late != early {
@@ -124,7 +124,7 @@ impl CalendarCount {
         self.counts.retain(|(first, _)| *first >= early.first);
     }
 
-    fn charge(&mut self, period: Period, cost: u32) {
+    fn charge(&mut self, period: Period, cost: u64) {
         match self.counts.binary_search_by_key(&period.first, |(first, _)| *first) {
             Ok(index) => self.counts[index].1 = self.counts[index].1.saturating_add(cost),
             Err(index) => self.counts.insert(index, (period.first, cost)),
@@ -132,7 +132,7 @@ impl CalendarCount {
     }
 
     /// Takes back a grant made at `at` from the periods it was charged to, where they still count.
-    pub(super) fn remove(&mut self, cost: u32, at: Instant) {
+    pub(super) fn remove(&mut self, cost: u64, at: Instant) {
         let early = Period::containing(at - EDGE, self.unit, &self.zone).first;
         let late = Period::containing(at + EDGE, self.unit, &self.zone).first;
         for (first, count) in &mut self.counts {
@@ -143,7 +143,7 @@ impl CalendarCount {
     }
 
     /// Used in the period of `now`.
-    pub(super) fn used(&self, now: Instant) -> u32 {
+    pub(super) fn used(&self, now: Instant) -> u64 {
         self.count(self.period_at(now))
     }
 
@@ -153,7 +153,7 @@ impl CalendarCount {
     }
 
     /// Raises the count of the period of `now` to at least `used`.
-    pub(super) fn raise_to(&mut self, used: u32, now: Instant) {
+    pub(super) fn raise_to(&mut self, used: u64, now: Instant) {
         let period = self.period_at(now);
         let missing = used.saturating_sub(self.count(period));
         if missing > 0 {

@@ -19,6 +19,15 @@ pub struct Limit {
     pub window: Window,
 }
 
+/// At most so much money per window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SpendLimit {
+    /// In millionths of a US dollar; zero allows only what is free.
+    pub micros: u64,
+    /// Per what.
+    pub window: Window,
+}
+
 /// What a limit counts over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Window {
@@ -45,6 +54,8 @@ pub enum Pace {
 pub struct Settings {
     /// All hold at once. Empty means unlimited.
     pub limits: Vec<Limit>,
+    /// Limits of money; these hold too. Not paced: what is left may be spent at once.
+    pub spend: Vec<SpendLimit>,
     /// How sliding windows are spread.
     pub pace: Pace,
     /// Zone of the vendor's days and months.
@@ -58,22 +69,23 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// With a margin of 250 ms and the default capacity.
+    /// With a margin of 250 ms, the default capacity and no limit of money.
     pub fn new(limits: Vec<Limit>, pace: Pace, zone: TimeZone) -> Settings {
-        Settings { limits, pace, zone, margin: Duration::from_millis(250), capacity: None }
+        Settings { limits, spend: Vec::new(), pace, zone, margin: Duration::from_millis(250), capacity: None }
     }
 
     /// How many permits one durable write may cover: a hundredth of the tightest limit, at least one.
-    /// Up to a limit of 199 every permit is written down before its call.
+    /// Up to a limit of 199 every permit is written down before its call; so is every call that costs money
+    /// where money is limited.
     pub fn lease_size(&self) -> u32 {
-        self.limits.iter().map(|limit| limit.count / 100).min().unwrap_or(u32::MAX).max(1)
+        self.limits.iter().map(|limit| limit.count / 100).min().unwrap_or(1).max(1)
     }
 
     /// How one sliding window is kept while only `factor` of its rate is used.
     ///
     /// Less than one permit per window becomes one permit per longer window.
     pub(super) fn rate(&self, count: u32, length: Duration, factor: f64) -> Rate {
-        let margin = self.margin.min(length / MARGIN_PARTS);
+        let margin = self.margin(length);
         let (count, length) = if factor < 1.0 && count > 0 {
             let allowed = f64::from(count) * factor;
             (count.min(allowed as u32).max(1), length.mul_f64((1.0 / allowed).max(1.0)))
@@ -87,6 +99,20 @@ impl Settings {
         let parts = u64::from(count.max(1));
         let spacing = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX).div_ceil(parts);
         Rate { count, span: length + margin, spacing: Duration::from_nanos(spacing), capacity }
+    }
+
+    /// How much longer than it is a sliding window is kept.
+    pub(super) fn margin(&self, length: Duration) -> Duration {
+        self.margin.min(length / MARGIN_PARTS)
+    }
+
+    /// Length of the pieces in which a window's money is counted. Prices are small beside the limit, so
+    /// there may be any number of grants.
+    pub(super) fn spend_grain(window: Window) -> Duration {
+        match window {
+            Window::Sliding(length) => length / GRAINS,
+            Window::Day | Window::Month => Duration::ZERO,
+        }
     }
 
     /// Length of the pieces in which a window's grants are counted; zero counts each by itself.

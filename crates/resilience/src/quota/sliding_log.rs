@@ -11,7 +11,7 @@ use domain::Instant;
 struct Entry {
     first: Instant,
     at: Instant,
-    cost: u32,
+    cost: u64,
 }
 
 /// What was granted, oldest first. With a zero `grain` each instant has its own entry.
@@ -29,11 +29,11 @@ impl SlidingLog {
 
     /// First instant at which `cost` more fit into a window of `span` that may hold `count`;
     /// [`Instant::MAX`] where they never will.
-    pub(super) fn free_at(&self, cost: u32, count: u32, span: Duration, now: Instant) -> Instant {
+    pub(super) fn free_at(&self, cost: u64, count: u64, span: Duration, now: Instant) -> Instant {
         if cost > count {
             return Instant::MAX;
         }
-        let room = u64::from(count - cost);
+        let room = count - cost;
         let mut held = self.held;
         let mut at = now;
         for entry in &self.entries {
@@ -41,17 +41,17 @@ impl SlidingLog {
                 break;
             }
             at = at.max(entry.at + span);
-            held -= u64::from(entry.cost);
+            held -= entry.cost;
         }
         at
     }
 
     /// Adds a grant; `now` is not before any earlier one.
-    pub(super) fn add(&mut self, cost: u32, now: Instant) {
+    pub(super) fn add(&mut self, cost: u64, now: Instant) {
         if cost == 0 {
             return;
         }
-        self.held += u64::from(cost);
+        self.held += cost;
         match self.entries.back_mut() {
             Some(last) if last.at == now || now < last.first + self.grain => {
                 last.at = last.at.max(now);
@@ -62,18 +62,18 @@ impl SlidingLog {
     }
 
     /// Adds what others spent, dated so that it leaves the window when the vendor says.
-    pub(super) fn add_dated(&mut self, cost: u32, at: Instant) {
+    pub(super) fn add_dated(&mut self, cost: u64, at: Instant) {
         let place = self.entries.partition_point(|entry| entry.at <= at);
         self.entries.insert(place, Entry { first: at, at, cost });
-        self.held += u64::from(cost);
+        self.held += cost;
     }
 
     /// Takes back a grant made at `at`; without effect if it has already left the window.
-    pub(super) fn remove(&mut self, cost: u32, at: Instant) {
+    pub(super) fn remove(&mut self, cost: u64, at: Instant) {
         let found = self.entries.iter().rposition(|e| e.first <= at && at <= e.at && e.cost >= cost);
         let Some(index) = found else { return };
         self.entries[index].cost -= cost;
-        self.held -= u64::from(cost);
+        self.held -= cost;
         if self.entries[index].cost == 0 {
             self.entries.remove(index);
         }
@@ -82,20 +82,16 @@ impl SlidingLog {
     /// Forgets what has left the window.
     pub(super) fn prune(&mut self, span: Duration, now: Instant) {
         while let Some(entry) = self.entries.front().copied().filter(|entry| entry.at + span <= now) {
-            self.held -= u64::from(entry.cost);
+            self.held -= entry.cost;
             self.entries.pop_front();
         }
     }
 
     /// How much of the window that ends at `now` is used.
-    pub(super) fn used(&self, span: Duration, now: Instant) -> u32 {
-        let gone: u64 = self
-            .entries
-            .iter()
-            .take_while(|entry| entry.at + span <= now)
-            .map(|entry| u64::from(entry.cost))
-            .sum();
-        u32::try_from(self.held - gone).unwrap_or(u32::MAX)
+    pub(super) fn used(&self, span: Duration, now: Instant) -> u64 {
+        let gone: u64 =
+            self.entries.iter().take_while(|entry| entry.at + span <= now).map(|entry| entry.cost).sum();
+        self.held - gone
     }
 
     /// When the oldest grant still in the window leaves it.
@@ -104,7 +100,7 @@ impl SlidingLog {
     }
 
     /// Instants and costs, oldest first.
-    pub(super) fn grants(&self) -> Vec<(Instant, u32)> {
+    pub(super) fn grants(&self) -> Vec<(Instant, u64)> {
         self.entries.iter().map(|entry| (entry.at, entry.cost)).collect()
     }
 }

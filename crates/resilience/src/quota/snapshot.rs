@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub saved_at: Instant,
     /// One per limit, in the limits' order.
     pub windows: Vec<WindowSnapshot>,
+    /// One per limit of money, in the limits' order; grants and counts in millionths of a US dollar.
+    pub spend: Vec<WindowSnapshot>,
     /// The vendor's word: no call before this.
     pub blocked_until: Option<Instant>,
     /// Share of the plan's rate that is used after unexpected refusals, in `(0, 1]`.
@@ -39,7 +41,7 @@ pub enum Held {
     /// A sliding window.
     Sliding {
         /// When something was granted and how much, oldest first.
-        grants: Vec<(Instant, u32)>,
+        grants: Vec<(Instant, u64)>,
         /// When the token bucket will be full again.
         full_at: Instant,
     },
@@ -48,6 +50,6 @@ pub enum Held {
         /// First date, in the vendor's zone, of the latest period seen.
         period: Date,
         /// First dates of periods and what was granted in them, ascending.
-        counts: Vec<(Date, u32)>,
+        counts: Vec<(Date, u64)>,
     },
 }

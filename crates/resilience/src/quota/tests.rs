@@ -9,6 +9,7 @@ use super::*;
 
 mod calendar;
 mod model;
+mod money;
 mod restart;
 mod word;
 
@@ -89,16 +90,9 @@ fn fullest(sends: &[(Instant, u32)], window: Duration) -> u64 {
 }
 
 /// Everything a refusal must not touch.
-fn counters(quota: &Quota) -> (Vec<Counted>, Option<Instant>, f64, Instant, u32, u64, u64) {
-    (
-        quota.windows.clone(),
-        quota.blocked_until,
-        quota.factor,
-        quota.latest,
-        quota.lease_left,
-        quota.lease_sequence,
-        quota.sequence,
-    )
+fn counters(quota: &Quota) -> impl PartialEq + std::fmt::Debug + use<> {
+    let windows = (quota.windows.clone(), quota.spend.clone(), quota.blocked_until, quota.factor);
+    (windows, quota.latest, quota.lease_left, quota.lease_sequence, quota.sequence)
 }
 
 /// Takes one permit after the other, each as soon as it is there, until `end`.
@@ -107,7 +101,7 @@ fn saturate(quota: &mut Quota, start: Instant, end: Instant) -> Vec<(Instant, u3
     let mut now = start;
     while now < end {
         match quota.try_take(1, now) {
-            Ok(grant) => sends.push((grant.at, grant.cost)),
+            Ok(grant) => sends.push((grant.at, grant.cost.units)),
             Err(refused) => now = refused.retry_at,
         }
     }

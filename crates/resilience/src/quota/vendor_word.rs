@@ -92,10 +92,10 @@ impl Quota {
                 let rate = self.settings.rate(counted.limit.count, *length, factor);
                 // Dated back so far that it leaves our window when the vendor's starts anew.
                 let at = resets.map_or(now, |until| (until - rate.span).min(now));
-                log.add_dated(missing, at);
+                log.add_dated(missing.into(), at);
             }
             Counter::Calendar(count) => {
-                let used = count.used(now).saturating_add(missing);
+                let used = count.used(now).saturating_add(missing.into());
                 count.raise_to(used, now);
             }
         }

@@ -18,7 +18,7 @@ use simulator::{
     Bottle, Fault, Faults, Journal, Latency, Market, MemoryStore, SeededEntropy, SimulatedTransport, Spell,
     VirtualClock, World,
 };
-use vendors::plan::{Limit, Per};
+use vendors::plan::{Limit, Per, SpendLimit};
 use vendors::{Data, Question};
 
 /// A world with a gateway in it.
@@ -320,6 +320,73 @@ async fn a_question_that_costs_twenty_credits_takes_twenty_permits() {
     }
     // Two of them fit into a minute, and the vendor was not tried with the third.
     assert_eq!((used, stage.asked("twelve_data")), (40, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ceiling_on_cost_counts_the_weight_of_the_question() {
+    // RTE-11: dividends take twenty credits of this vendor, here at a hundred millionths each.
+    let mut stage = Stage::new(SESSION, &[("twelve_data", "grow")]);
+    stage.tune = |upstream| upstream.plan.request_micros = 100;
+    let gateway = stage.open().await;
+    let at = |text| Instant::parse(text).unwrap();
+    let range = Range::new(at("2025-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"));
+    let instrument = gateway.directory().resolve("AAPL", None).unwrap();
+    let question = Question::Dividends { instrument, range };
+    let at_most = |usd: &str| Policy { max_cost: domain::Price::parse(usd), ..Policy::default() };
+    let refused = ask(&gateway, question.clone(), at_most("0.001999")).await.expect_err("too dear");
+    assert!(matches!(refused.why, Why::ConstraintUnmet { .. }), "{refused:?}");
+    assert_eq!(stage.asked("twelve_data"), 0);
+    let served = ask(&gateway, question, at_most("0.002")).await.unwrap();
+    assert_eq!(served.answer.decision.cost_micros, 2_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_stop_where_the_caller_will_pay_no_more() {
+    // RTE-11, SRC-13: a metered vendor whose list of splits is read page by page.
+    let mut stage = Stage::new(SESSION, &[("polygon", "premium")]);
+    stage.tune = |upstream| upstream.plan.request_micros = 1_000;
+    let gateway = stage.open().await;
+    let question = daily(&gateway, "AAPL", "1990-01-01T00:00:00Z", "2026-01-01T00:00:00Z", Adjustment::Raw);
+    let at_most = |usd: &str| Policy {
+        max_cost: domain::Price::parse(usd),
+        adjustment: Some(Adjustment::Raw),
+        ..Policy::default()
+    };
+    let served = ask(&gateway, question.clone(), at_most("0.001")).await.unwrap();
+    assert_eq!((served.answer.decision.cost_micros, stage.asked("polygon")), (1_000, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn money_is_a_window_like_the_others_over_a_crash_too() {
+    // LIM-1: three tenths of a cent a call, a cent a day.
+    let mut stage = Stage::new(SESSION, &[("polygon", "premium"), ("finnhub", "free")]);
+    stage.tune = |upstream| {
+        if upstream.vendor().as_str() == "polygon" {
+            upstream.plan.spend = vec![SpendLimit { micros: 10_000, per: Per::Day }];
+            upstream.priority = 1;
+        }
+    };
+    let mut gateway = stage.open().await;
+    let polygon = Policy { vendors: vec![VendorId("polygon")], ..Policy::default() };
+    let mut answered = 0;
+    for (turn, name) in ["AAPL", "MSFT", "GOOGL", "AMZN", "TSLA", "NVDA"].into_iter().enumerate() {
+        if turn == 2 {
+            // Killed: nothing is given back or written in good order.
+            gateway = stage.open().await;
+        }
+        let id = gateway.directory().resolve(name, None).unwrap();
+        let question = Question::Quotes { instruments: vec![id], bid_ask: true };
+        answered += usize::from(ask(&gateway, question, polygon.clone()).await.is_ok());
+        stage.pass(Duration::from_secs(20)).await;
+    }
+    assert_eq!((answered, stage.asked("polygon")), (3, 3));
+    // With its money spent, the next vendor answers.
+    assert!(quote(&gateway, "NFLX").await.is_ok());
+    assert_eq!(stage.asked("polygon"), 3);
+    stage.pass(Duration::from_secs(24 * 3_600)).await;
+    let id = gateway.directory().resolve("AAPL", None).unwrap();
+    let question = Question::Quotes { instruments: vec![id], bid_ask: true };
+    assert!(ask(&gateway, question, polygon).await.is_ok(), "a new day has new money");
 }
 
 #[tokio::test(start_paused = true)]

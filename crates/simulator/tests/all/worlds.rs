@@ -35,6 +35,7 @@ pub(crate) fn boundless() -> Plan {
         delivery: Delivery::RealTime,
         history: None,
         request_micros: 0,
+        spend: Vec::new(),
         monthly_usd: 0,
     }
 }

@@ -12,6 +12,8 @@ pub(crate) struct QuotaRecord {
     sequence: u64,
     saved_at: i64,
     windows: Vec<WindowRecord>,
+    #[serde(default)]
+    spend: Vec<WindowRecord>,
     blocked_until: Option<i64>,
     factor: String,
     open_lease: u32,
@@ -34,8 +36,8 @@ enum SpanRecord {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum HeldRecord {
-    Sliding { grants: Vec<(i64, u32)>, full_at: i64 },
-    Calendar { period: String, counts: Vec<(String, u32)> },
+    Sliding { grants: Vec<(i64, u64)>, full_at: i64 },
+    Calendar { period: String, counts: Vec<(String, u64)> },
 }
 
 impl From<&Snapshot> for QuotaRecord {
@@ -44,6 +46,7 @@ impl From<&Snapshot> for QuotaRecord {
             sequence: snapshot.sequence,
             saved_at: snapshot.saved_at.as_nanos(),
             windows: snapshot.windows.iter().map(WindowRecord::from).collect(),
+            spend: snapshot.spend.iter().map(WindowRecord::from).collect(),
             blocked_until: snapshot.blocked_until.map(Instant::as_nanos),
             factor: snapshot.factor.to_string(),
             open_lease: snapshot.open_lease,
@@ -81,6 +84,7 @@ impl QuotaRecord {
             sequence: self.sequence,
             saved_at: Instant::from_nanos(self.saved_at),
             windows: self.windows.iter().map(WindowRecord::snapshot).collect::<Option<_>>()?,
+            spend: self.spend.iter().map(WindowRecord::snapshot).collect::<Option<_>>()?,
             blocked_until: self.blocked_until.map(Instant::from_nanos),
             factor: self.factor.parse().ok()?,
             open_lease: self.open_lease,
@@ -101,7 +105,7 @@ impl WindowRecord {
                 full_at: Instant::from_nanos(*full_at),
             },
             HeldRecord::Calendar { period, counts } => {
-                let count = |(date, count): &(String, u32)| Some((date.parse().ok()?, *count));
+                let count = |(date, count): &(String, u64)| Some((date.parse().ok()?, *count));
                 Held::Calendar {
                     period: period.parse().ok()?,
                     counts: counts.iter().map(count).collect::<Option<_>>()?,

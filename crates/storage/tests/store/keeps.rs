@@ -218,6 +218,13 @@ fn counters(sequence: u64) -> Snapshot {
                 held: Held::Calendar { period: date("2026-01-01"), counts: vec![] },
             },
         ],
+        spend: vec![WindowSnapshot {
+            window: Window::Month,
+            held: Held::Calendar {
+                period: date("2026-01-01"),
+                counts: vec![(date("2026-01-01"), 5_000_000_000)],
+            },
+        }],
         blocked_until: Some(secs(130)),
         factor: 0.1 + 0.2,
         open_lease: 4,

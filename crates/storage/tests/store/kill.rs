@@ -20,7 +20,15 @@ const FOLDER: &str = "STORAGE_TEST_FOLDER";
 const VENDORS: [&str; 3] = ["yahoo", "polygon", "finnhub"];
 
 fn quota(sequence: u64) -> Snapshot {
-    Snapshot { sequence, saved_at: secs(0), windows: vec![], blocked_until: None, factor: 1.0, open_lease: 0 }
+    Snapshot {
+        sequence,
+        saved_at: secs(0),
+        windows: vec![],
+        spend: vec![],
+        blocked_until: None,
+        factor: 1.0,
+        open_lease: 0,
+    }
 }
 
 #[test]

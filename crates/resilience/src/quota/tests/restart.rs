@@ -147,6 +147,7 @@ fn a_damaged_snapshot_restores_to_something_that_still_limits() {
                 full_at: Instant::MIN,
             },
         }],
+        spend: Vec::new(),
         blocked_until: Some(Instant::MIN),
         factor: f64::NAN,
         open_lease: 1,

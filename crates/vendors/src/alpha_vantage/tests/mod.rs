@@ -320,6 +320,7 @@ fn a_recent_question_is_asked_compact_and_a_free_plan_never_asks_for_more() {
         delivery: domain::Delivery::EndOfDay,
         history: None,
         request_micros: 0,
+        spend: Vec::new(),
         monthly_usd,
     };
     let size = |text: &str| Ok(Some(text.to_owned()));
