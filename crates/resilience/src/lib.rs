@@ -9,6 +9,7 @@ pub mod latency;
 pub mod hedge;
 pub mod backoff;
 pub mod freshness;
+pub mod sla;
 
 pub use backoff::Backoff;
 pub use circuit_breaker::CircuitBreaker;
