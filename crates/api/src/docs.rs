@@ -43,6 +43,8 @@ use crate::words::{FORM, POLICY};
         paths::undrain,
         paths::probe,
         paths::priority,
+        paths::system_health,
+        paths::service_levels,
         paths::healthz,
         paths::readyz,
         paths::livez,
@@ -71,6 +73,7 @@ mod paths {
 
     use crate::compare::CompareAnswer;
     use crate::error::ProblemDocument;
+    use crate::health::{LevelsAnswer, SystemHealthTold};
     use crate::ops::Alive;
     use crate::records::{AttemptList, EventList, ExplainAnswer, FailureList};
     use crate::reference::{CalendarAnswer, ResolveAnswer, SearchAnswer};
@@ -184,6 +187,8 @@ mod paths {
         undrain post "/v1/vendors/{id}/undrain" "operations" "Puts a vendor back" OneVendor { Path "id" String, "Id or alias"; }
         probe post "/v1/vendors/{id}/probe" "operations" "Asks a vendor one question now, inside its quota" OneVendor { Path "id" String, "Id or alias"; }
         priority post "/v1/vendors/{id}/priority" "operations" "Gives a vendor another place in the order" OneVendor { Path "id" String, "Id or alias"; Query "value" u32, "1 primary, 2 secondary, 3 backup, 999 off"; }
+        system_health get "/v1/health" "operations" "How the whole fares: vendors, circuit breakers, caches" SystemHealthTold {}
+        service_levels get "/v1/service-levels" "operations" "What vendors and answers are judged by, over every span" LevelsAnswer {}
         healthz get "/healthz" "operations" "How the process fares" Alive {}
         readyz get "/readyz" "operations" "Whether anything can be served" Alive {}
         livez get "/livez" "operations" "Whether the process runs" Value {}

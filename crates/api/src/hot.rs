@@ -87,6 +87,7 @@ impl Hot {
         }
         let template = simple.template(service, &served, received_at)?;
         service.gateway.remember(id.clone(), &served.answer.decision);
+        service.gateway.observe_remembered(received_at);
         Some(template.fill(service, &served, &id, received_at, request.headers()))
     }
 

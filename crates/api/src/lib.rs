@@ -22,6 +22,7 @@ pub mod compare;
 pub mod records;
 pub mod rollups;
 pub mod vendors_told;
+pub mod health;
 pub mod ops;
 pub mod compat;
 pub mod insights;

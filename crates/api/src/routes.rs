@@ -4,7 +4,7 @@ use futures_util::FutureExt;
 use http::Method;
 
 use crate::call::Handler;
-use crate::{bars, compare, compat, lists, ops, quotes, records, reference, rollups, vendors_told};
+use crate::{bars, compare, compat, health, lists, ops, quotes, records, reference, rollups, vendors_told};
 
 /// In whose words an address speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +74,8 @@ routes! {
     Native POST "/v1/vendors/{id}/undrain" => vendors_told::undrain,
     Native POST "/v1/vendors/{id}/probe" => vendors_told::probe,
     Native POST "/v1/vendors/{id}/priority" => vendors_told::priority,
+    Native GET "/v1/health" => health::system,
+    Native GET "/v1/service-levels" => health::levels,
     Native GET "/healthz" => ops::health,
     Native GET "/readyz" => ops::ready,
     Native GET "/livez" => ops::live,

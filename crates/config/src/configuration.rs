@@ -178,6 +178,7 @@ pub(crate) fn read(
             deadlines: sections::deadlines(&root.section("deadlines")),
             grading: sections::grading(&root.section("quality_scoring")),
             bounds: sections::bounds(&root.section("validation")),
+            service_levels: crate::service_levels::promised(&root.section("service_levels")),
         },
         notices: Vec::new(),
     }

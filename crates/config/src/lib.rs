@@ -7,6 +7,7 @@ pub mod reader;
 pub mod plans;
 pub mod vendor;
 pub mod sections;
+pub mod service_levels;
 pub mod configuration;
 pub mod reference;
 pub mod vendors_page;

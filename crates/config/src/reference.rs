@@ -124,6 +124,41 @@ pub(crate) const KEYS: &[Key] = &[
         "A call that takes longer counts as slow.",
     ),
     (
+        "data_sources.VENDOR.sla.p95",
+        "the class's, usually 2 s",
+        "Highest 95th percentile of its latency; above it the vendor is degraded.",
+    ),
+    (
+        "data_sources.VENDOR.sla.p99",
+        "the class's, usually 5 s",
+        "Highest 99th percentile of its latency, not below `p95`.",
+    ),
+    (
+        "data_sources.VENDOR.sla.success_rate",
+        "the class's, usually 0.95",
+        "Lowest share of its calls that succeed; below it the vendor has failed.",
+    ),
+    (
+        "data_sources.VENDOR.sla.failures",
+        "the class's, usually 3",
+        "So many failures in a row are an outage.",
+    ),
+    (
+        "data_sources.VENDOR.sla.uptime",
+        "the class's, usually 0.99",
+        "Lowest share of a day in which it is up.",
+    ),
+    (
+        "data_sources.VENDOR.sla.completeness",
+        "the class's, usually 0.8",
+        "Lowest mean completeness of what it gives.",
+    ),
+    (
+        "data_sources.VENDOR.sla.freshness",
+        "the class's, usually 300 s",
+        "Highest median lateness beyond what its plan declares.",
+    ),
+    (
         "circuit_breakers.default_failure_threshold",
         "the class's, usually 5",
         "The same for every vendor that has no number of its own.",
@@ -183,6 +218,39 @@ pub(crate) const KEYS: &[Key] = &[
         "validation.preset",
         "`volatility_scaled`",
         "Outer bounds that give verdicts: each instrument's own, or besides them the fixed ones of older systems.",
+    ),
+    (
+        "service_levels.required",
+        "the usual: quote, bars, as far as a vendor offers them",
+        "Capabilities the whole cannot do without: its health is that of the worst of them.",
+    ),
+    ("service_levels.cached.within", "`100ms`", "An answer from memory is promised within this time."),
+    (
+        "service_levels.cached.share",
+        "`0.999`",
+        "Share of them that keep the promise; the rest is the error budget.",
+    ),
+    (
+        "service_levels.real_time.within",
+        "`500ms`",
+        "A latest value a vendor is asked for is promised within this time.",
+    ),
+    (
+        "service_levels.real_time.share",
+        "`0.995`",
+        "Share of them that keep the promise; the rest is the error budget.",
+    ),
+    ("service_levels.history.within", "`1s`", "A series or a list is promised within this time."),
+    (
+        "service_levels.history.share",
+        "`0.995`",
+        "Share of them that keep the promise; the rest is the error budget.",
+    ),
+    ("service_levels.mixed.within", "`200ms`", "Any answer is promised within this time."),
+    (
+        "service_levels.mixed.share",
+        "`0.95`",
+        "Share of them that keep the promise; the rest is the error budget.",
     ),
 ];
 

@@ -95,6 +95,7 @@ fn one(
             .unwrap_or_default(),
         timeout: reader.customary_duration("timeout").unwrap_or(plans.timeout),
         breaker,
+        sla: crate::service_levels::of_vendor(&reader.section("sla"), profile.class),
         adjustment: reader.word("adjustment", &adjustments),
         simulated,
     };

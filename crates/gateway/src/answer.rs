@@ -484,3 +484,16 @@ pub enum Why {
     #[error("internal error")]
     Internal,
 }
+
+impl Why {
+    /// Whether only the caller can change it: no promise of ours is broken.
+    pub fn is_the_callers(&self) -> bool {
+        match self {
+            Why::UnknownSymbol
+            | Why::Unsupported { .. }
+            | Why::ConstraintUnmet { .. }
+            | Why::CallersMistake => true,
+            Why::NoHealthyVendor { .. } | Why::BadUpstream | Why::Deadline | Why::Internal => false,
+        }
+    }
+}

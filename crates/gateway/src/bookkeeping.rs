@@ -18,7 +18,11 @@ use crate::upstream::Upstream;
 impl Gateway {
     /// Takes note of an answer: voices, health, store, decision record.
     pub(crate) fn keep(&self, answer: &Arc<Answer>) {
-        let score = self.grade_at(answer, answer.received_at, false).score.points();
+        let grade = self.grade_at(answer, answer.received_at, false);
+        let score = grade.score.points();
+        if let Some(vendor) = answer.vendor() {
+            self.observe_judged(vendor, answer, &grade);
+        }
         if let (Some(vendor), Data::Quotes(rows)) = (answer.vendor(), &answer.data) {
             let upstream = self.upstream(vendor);
             upstream.health.lock().graded(f64::from(score));

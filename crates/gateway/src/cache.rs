@@ -1,6 +1,7 @@
 //! Answers in memory: freshness by our own clock, bytes bounded by moka.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::Instant;
@@ -21,10 +22,31 @@ pub enum Lookup {
     Missing,
 }
 
+/// What a cache holds, and how often it helped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheStats {
+    /// Entries.
+    pub size: u64,
+    /// Requests it answered.
+    pub hits: u64,
+    /// Requests it did not.
+    pub misses: u64,
+}
+
+impl CacheStats {
+    /// Share of requests it answered, in `[0, 1]`; `None` before the first.
+    pub fn hit_rate(&self) -> Option<f64> {
+        let all = self.hits + self.misses;
+        (all > 0).then(|| self.hits as f64 / all as f64)
+    }
+}
+
 /// Answers by question, and symbols nobody knows in a store of their own, so that junk cannot evict quotes.
 pub struct Cache {
     answers: Moka<FlightKey, Arc<Answer>>,
     unknown: Moka<FlightKey, Instant>,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 impl Cache {
@@ -36,6 +58,8 @@ impl Cache {
                 .weigher(|_, answer: &Arc<Answer>| u32::try_from(weight(answer)).unwrap_or(u32::MAX))
                 .build(),
             unknown: Moka::builder().max_capacity(10_000).build(),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
         }
     }
 
@@ -77,6 +101,21 @@ impl Cache {
             .collect();
         for key in stale {
             self.answers.invalidate(&key);
+        }
+    }
+
+    /// A request was answered from here, or not.
+    pub fn count(&self, hit: bool) {
+        let counter = if hit { &self.hits } else { &self.misses };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What it holds, and how often it helped.
+    pub fn stats(&self) -> CacheStats {
+        CacheStats {
+            size: self.len(),
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
         }
     }
 

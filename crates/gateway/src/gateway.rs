@@ -19,6 +19,7 @@ use crate::request::{Policy, Priority, Request, RequestId};
 use crate::rollup::Rollup;
 use crate::scribe::Scribe;
 use crate::seams::{Clock, Entropy, Store, StoreError, Transport};
+use crate::service_levels::Objectives;
 use crate::settings::Settings;
 use crate::trail::Trail;
 use crate::upstream::{Upstream, quota_settings};
@@ -47,6 +48,7 @@ pub struct Gateway {
     pub(crate) settings: Settings,
     pub(crate) calendars: Arc<Calendars>,
     pub(crate) cache: Cache,
+    pub(crate) objectives: Objectives,
     pub(crate) flights: Flights<FlightKey, Landed>,
     pub(crate) scribe: Scribe,
     pub(crate) voices: Voices,
@@ -92,6 +94,7 @@ impl Gateway {
         }
         Ok(Arc::new(Gateway {
             cache: Cache::new(settings.cache.max_bytes),
+            objectives: Objectives::new(settings.service_levels.goals),
             flights: Flights::default(),
             scribe: Scribe::start(Arc::clone(&seams.store)),
             voices: Voices::default(),

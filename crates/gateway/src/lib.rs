@@ -15,6 +15,8 @@ pub mod consequence;
 pub mod upstream;
 pub mod limiter;
 pub mod health;
+pub mod service_levels;
+pub mod system_health;
 pub mod cache;
 pub mod flight_key;
 pub mod flights;

@@ -57,7 +57,9 @@ impl Gateway {
     /// # Errors
     /// [`Unanswered`], with the record of what was tried.
     pub async fn answer(self: &Arc<Self>, request: &Request) -> Result<Served, Unanswered> {
-        let served = self.answer_as_told(request).await?;
+        let answered = self.answer_as_told(request).await;
+        self.observe_answer(request, &answered);
+        let served = answered?;
         match request.policy.currency {
             None => Ok(served),
             Some(currency) => self.in_currency(request, served, currency).await,
@@ -251,6 +253,7 @@ impl Gateway {
                     .inspect(|data| self.watch_shape(upstream, question.capability(), data, &response.body));
                 decoded.map(|decoded| (decoded, is_simulated(&response))).map_err(AttemptError::Rejected)
             });
+            self.observe_call(upstream, question.capability(), &decoded, sent_at, now);
             match decoded {
                 Ok((Decoded::AskNext { learned, request }, _)) if formalities < FORMALITIES => {
                     exchange.ended(Outcome::Formality, status, None, now);

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use domain::{Adjustment, VendorId};
-use resilience::{circuit_breaker, quota};
+use resilience::{circuit_breaker, quota, sla};
 use secrecy::SecretString;
 use vendors::{Codec, Plan};
 
 use crate::request::{Failover, Strategy};
+use crate::service_levels::ServiceLevels;
 
 /// All settings of the gateway.
 pub struct Settings {
@@ -23,6 +24,8 @@ pub struct Settings {
     pub grading: quality::grade::Settings,
     /// Which outer bounds give verdicts.
     pub bounds: quality::Bounds,
+    /// What is promised of answers.
+    pub service_levels: ServiceLevels,
 }
 
 /// Settings of one vendor.
@@ -49,6 +52,8 @@ pub struct UpstreamSettings {
     pub timeout: Duration,
     /// Numbers of its breaker.
     pub breaker: circuit_breaker::Settings,
+    /// What is promised of it.
+    pub sla: sla::Thresholds,
     /// What its bars are adjusted for, where the operator knows better than the dialect. `Unknown` makes
     /// its bars unfit for conversion.
     pub adjustment: Option<Adjustment>,

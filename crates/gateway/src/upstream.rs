@@ -19,6 +19,7 @@ use crate::health::Health;
 use crate::limiter::Limiter;
 use crate::request::Priority;
 use crate::seams::Address;
+use crate::service_levels::Levels;
 use crate::settings::UpstreamSettings;
 
 /// An entitlement refusal is believed so long (SRC-4).
@@ -39,6 +40,8 @@ pub struct Upstream {
     pub health: Mutex<Health>,
     /// How late a reply has to be before another vendor is asked beside it.
     pub hedge: Mutex<Hedge>,
+    /// How it keeps its promises.
+    pub levels: Levels,
     /// Which fields its replies have.
     pub shapes: Shapes,
     session: Mutex<Session>,
@@ -86,6 +89,7 @@ impl Upstream {
                 settings.codec.profile().quotes_volume(),
             )),
             hedge: Mutex::new(Hedge::new(hedge::Settings::default())),
+            levels: Levels::new(settings.sla),
             shapes: Shapes::default(),
             session: Mutex::default(),
             removed: Mutex::default(),
@@ -110,6 +114,15 @@ impl Upstream {
     /// Where it is reached.
     pub fn address(&self) -> Address<'_> {
         Address { vendor: self.vendor(), base_url: &self.settings.base_url }
+    }
+
+    /// Whether it is switched on and could be reached at all: not retired, its key in place.
+    pub fn is_in_service(&self) -> bool {
+        let settings = &self.settings;
+        settings.enabled
+            && self.priority() < DISABLED
+            && !settings.is_retired()
+            && settings.missing_key().is_none()
     }
 
     /// Why it cannot be asked for a capability, whoever asks; breaker and quota aside.

@@ -47,6 +47,33 @@ pub enum EventKind {
         /// Why.
         reason: String,
     },
+    /// A vendor's endpoint keeps its promises worse, or better.
+    ServiceLevelChanged {
+        /// Which endpoint, by its word.
+        endpoint: &'static str,
+        /// Status before, by its word.
+        from: &'static str,
+        /// Status after, by its word.
+        to: &'static str,
+        /// Which promise is broken, in words.
+        reason: &'static str,
+    },
+    /// The room for bad answers of a class is used up too fast: over a long window and a short one.
+    BurnRateHigh {
+        /// Which class, by its word.
+        class: &'static str,
+        /// `fast` or `slow`.
+        alarm: &'static str,
+        /// How many times too fast, over the long window.
+        rate: f64,
+    },
+    /// It is used up too fast no longer.
+    BurnRateNormal {
+        /// Which class, by its word.
+        class: &'static str,
+        /// `fast` or `slow`.
+        alarm: &'static str,
+    },
     /// A capability was taken away by an entitlement refusal.
     CapabilityRemoved {
         /// Which, by its word.
@@ -101,6 +128,9 @@ impl EventKind {
     pub const fn as_str(&self) -> &'static str {
         match self {
             EventKind::BreakerChanged { .. } => "breaker_changed",
+            EventKind::ServiceLevelChanged { .. } => "service_level_changed",
+            EventKind::BurnRateHigh { .. } => "burn_rate_high",
+            EventKind::BurnRateNormal { .. } => "burn_rate_normal",
             EventKind::CapabilityRemoved { .. } => "capability_removed",
             EventKind::KeyRefused => "key_refused",
             EventKind::LimitContradicted => "limit_contradicted",
@@ -122,16 +152,22 @@ impl EventKind {
                 "half_open" | "degraded" | "maintenance" => Severity::Warning,
                 _ => Severity::Info,
             },
-            EventKind::KeyRefused | EventKind::Banned { .. } | EventKind::StoreFailed { .. } => {
-                Severity::Critical
-            }
+            EventKind::ServiceLevelChanged { to, .. } => match *to {
+                "failed" => Severity::Critical,
+                "degraded" => Severity::Warning,
+                _ => Severity::Info,
+            },
+            EventKind::BurnRateHigh { .. }
+            | EventKind::KeyRefused
+            | EventKind::Banned { .. }
+            | EventKind::StoreFailed { .. } => Severity::Critical,
             EventKind::CapabilityRemoved { .. }
             | EventKind::LimitContradicted
             | EventKind::ShapeDrifted { .. }
             | EventKind::FieldAppeared { .. }
             | EventKind::PlanOutdated { .. }
             | EventKind::ClockStepped { .. } => Severity::Warning,
-            EventKind::StoreRecovered => Severity::Info,
+            EventKind::StoreRecovered | EventKind::BurnRateNormal { .. } => Severity::Info,
         }
     }
 }
@@ -141,6 +177,18 @@ impl std::fmt::Display for EventKind {
         match self {
             EventKind::BreakerChanged { from, to, reason } => {
                 write!(f, "circuit breaker went from {from} to {to}: {reason}")
+            }
+            EventKind::ServiceLevelChanged { endpoint, from, to, reason } => {
+                write!(f, "service level of {endpoint} went from {from} to {to}: {reason}")
+            }
+            EventKind::BurnRateHigh { class, alarm, rate } => {
+                write!(
+                    f,
+                    "{class} answers use up their error budget {rate:.1} times too fast ({alarm} alarm)"
+                )
+            }
+            EventKind::BurnRateNormal { class, alarm } => {
+                write!(f, "{class} answers keep to their error budget again ({alarm} alarm)")
             }
             EventKind::CapabilityRemoved { capability, retry_at } => {
                 write!(f, "plan does not include {capability}; tried again at {retry_at}")

@@ -6,6 +6,7 @@ mod server;
 mod stage;
 mod answers;
 mod currency;
+mod health;
 mod lists;
 mod compatibility;
 mod refusals;

@@ -122,6 +122,7 @@ impl Stage {
                     pace: resilience::quota::Pace::Burst,
                     timeout: Duration::from_secs(5),
                     breaker: Default::default(),
+                    sla: Default::default(),
                     adjustment: None,
                     simulated: true,
                 };
@@ -136,6 +137,7 @@ impl Stage {
             deadlines: Deadlines::default(),
             grading: Default::default(),
             bounds: Default::default(),
+            service_levels: Default::default(),
         };
         let store = Arc::new(MemoryStore::new(clock.clone()));
         let brittle = Arc::new(BrittleClock { inner: clock.clone(), readings_left: AtomicU32::new(0) });

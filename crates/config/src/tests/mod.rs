@@ -4,6 +4,7 @@
 mod accepted;
 mod layering;
 mod page;
+mod promises;
 mod refusals;
 mod samples;
 

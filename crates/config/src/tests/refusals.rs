@@ -18,6 +18,7 @@ fn an_unknown_key_of_any_section_is_refused_with_the_nearest_known_one() {
         circuit_breakers: {default_failure_treshold: 5}
         routing: {stratgy: best, weights: {qualty: 0.5}}
         cache: {qoute: 5s}
+        service_levels: {cached: {witin: 1s}, requird: quote}
         deadlines: {barz: 5s}
         quality_scoring: {weigths: {}, thresholds: {grade_e_min: 50}}
         colour: blue
@@ -26,7 +27,7 @@ fn an_unknown_key_of_any_section_is_refused_with_the_nearest_known_one() {
     api.lisen: is no key here; did you mean `listen`?
     cache.qoute: is no key here; did you mean `quote`?
     circuit_breakers.default_failure_treshold: is no key here; did you mean `default_failure_threshold`?
-    colour: is no key here; known are api, cache, calendars, circuit_breakers, data_sources, deadlines, environment, monitoring, quality_scoring, routing, storage, validation
+    colour: is no key here; known are api, cache, calendars, circuit_breakers, data_sources, deadlines, environment, monitoring, quality_scoring, routing, service_levels, storage, validation
     data_sources.polygon.circuit_breaker.failure_treshold: is no key here; did you mean `failure_threshold`?
     data_sources.polygon.rate_limits[0].count: says how many requests are allowed, or `usd` how much money
     data_sources.polygon.rate_limits[0].cuont: is no key here; did you mean `count`?
@@ -40,6 +41,8 @@ fn an_unknown_key_of_any_section_is_refused_with_the_nearest_known_one() {
     routin: is no key here; did you mean `routing`?
     routing.stratgy: is no key here; did you mean `strategy`?
     routing.weights.qualty: is no key here; did you mean `quality`?
+    service_levels.cached.witin: is no key here; did you mean `within`?
+    service_levels.requird: is no key here; did you mean `required`?
     storage.datadir: is no key here; did you mean `data_dir`?
     ");
 }

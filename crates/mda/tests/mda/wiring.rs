@@ -130,6 +130,7 @@ fn value_of(key: &Key) -> String {
         "api_key" => return "a-key-of-some-length".to_owned(),
         "rate_limits" => return "[{count: 5, per: minute}]".to_owned(),
         "calendars" => return "[]".to_owned(),
+        "required" => return "[quote, bars]".to_owned(),
         _ => {}
     }
     let is_given = !["none", "the", "5 s, 10 s"].iter().any(|word| key.default.starts_with(word));
@@ -141,6 +142,8 @@ fn value_of(key: &Key) -> String {
         words.split(',').next().unwrap().to_owned()
     } else if takes.starts_with("a whole number") {
         "5".to_owned()
+    } else if takes.starts_with("a number") {
+        "0.9".to_owned()
     } else if takes.starts_with("a duration") {
         "5s".to_owned()
     } else if takes.starts_with("true or false") {

@@ -17,7 +17,7 @@ use super::thresholds::Thresholds;
 const LAST: usize = 100;
 /// Calls older than this are no evidence of how things are.
 const EVIDENCE: Duration = Duration::from_secs(300);
-/// A share or percentile of fewer calls is told, and judged by nobody.
+/// A share or percentile of fewer calls is told, and not judged.
 const ENOUGH: u64 = 10;
 /// A window of the hysteresis.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -69,9 +69,16 @@ impl Evidence {
         }
     }
 
-    /// Whether the percentile is above its limit: then fewer calls than its rank are at or below it.
-    fn exceeds(&self, share: f64, over: u64) -> bool {
-        self.calls - over < nearest_rank(share, self.calls)
+    /// Whether a percentile is above its limit: then fewer calls than its rank are at or below it. As few bad calls
+    /// as are no outage in a row are chance.
+    fn exceeds(&self, share: f64, over: u64, chance: u64) -> bool {
+        self.calls >= ENOUGH && over > chance && self.calls - over < nearest_rank(share, self.calls)
+    }
+
+    /// Whether fewer calls succeed than have to.
+    fn fails(&self, least: f64, chance: u64) -> bool {
+        let failed = self.calls - self.good;
+        self.calls >= ENOUGH && failed > chance && (self.good as f64) < least * self.calls as f64 - 1e-9
     }
 }
 
@@ -79,7 +86,8 @@ impl Evidence {
 /// end, and of every answer.
 ///
 /// The status falls at once and rises only after three good minutes with calls in them. A call counts as evidence
-/// for five minutes, and no longer than until the next outage has ended.
+/// for five minutes, and no longer than until the next outage has ended. Fewer bad calls than would be an outage in a
+/// row are chance, and break no promise.
 #[derive(Clone, Debug)]
 pub struct Monitor {
     thresholds: Thresholds,
@@ -330,16 +338,16 @@ impl Monitor {
     fn verdict(&self, now: Instant) -> (Status, Option<Breach>) {
         let limits = &self.thresholds;
         let seen = &self.evidence;
-        let enough = seen.calls >= ENOUGH;
+        let chance = u64::from(limits.failures.saturating_sub(1));
         if self.is_down() {
             return (Status::Failed, Some(Breach::FailuresInARow));
         }
-        if enough && (seen.good as f64) < limits.success * seen.calls as f64 - 1e-9 {
+        if seen.fails(limits.success, chance) {
             return (Status::Failed, Some(Breach::SuccessRate));
         }
-        let breach = if enough && seen.exceeds(0.95, seen.over_p95) {
+        let breach = if seen.exceeds(0.95, seen.over_p95, chance) {
             Some(Breach::P95)
-        } else if enough && seen.exceeds(0.99, seen.over_p99) {
+        } else if seen.exceeds(0.99, seen.over_p99, chance) {
             Some(Breach::P99)
         } else if self.down(&self.day, now).as_secs_f64() > (1.0 - limits.uptime) * DAY.as_secs_f64() {
             Some(Breach::Uptime)

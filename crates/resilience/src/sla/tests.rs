@@ -136,31 +136,32 @@ fn each_broken_promise_is_named() {
     };
     let broken = |act: &dyn Fn(&mut Monitor) -> Option<StatusChange>| {
         let mut monitor = monitor();
-        good_calls(&mut monitor, 0..50);
+        good_calls(&mut monitor, 0..60);
         act(&mut monitor).map(|change| (change.from, change.to, change.breach))
     };
     let calls = |monitor: &mut Monitor, calls: &[(u64, bool)]| {
-        calls.iter().filter_map(|(took, good)| monitor.record(ms(*took), *good, at(50))).last()
+        calls.iter().filter_map(|(took, good)| monitor.record(ms(*took), *good, at(60))).last()
     };
     use Status::{Degraded, Failed, Healthy};
-    let rows: [(&dyn Fn(&mut Monitor) -> Option<StatusChange>, _); 8] = [
+    let rows: [(&dyn Fn(&mut Monitor) -> Option<StatusChange>, _); 9] = [
         (&|m| calls(m, &[(1, false), (1, false)]), None),
         (&|m| calls(m, &[(1, false); 3]), Some((Healthy, Failed, Some(Breach::FailuresInARow)))),
         (
-            &|m| calls(m, &[(1, false), (1, false), (1, true), (1, false)]),
+            &|m| calls(m, &[(1, false), (1, false), (1, true), (1, false), (1, false)]),
             Some((Healthy, Failed, Some(Breach::SuccessRate))),
         ),
-        (&|m| calls(m, &[(2_500, true); 3]), Some((Healthy, Degraded, Some(Breach::P95)))),
-        (&|m| calls(m, &[(5_500, true)]), Some((Healthy, Degraded, Some(Breach::P99)))),
+        (&|m| calls(m, &[(2_500, true); 4]), Some((Healthy, Degraded, Some(Breach::P95)))),
+        (&|m| calls(m, &[(5_500, true)]), None),
+        (&|m| calls(m, &[(5_500, true); 3]), Some((Healthy, Degraded, Some(Breach::P99)))),
         (
-            &|m| (0..20).filter_map(|_| m.judge_answer(judged(0.7, 0), at(50))).last(),
+            &|m| (0..20).filter_map(|_| m.judge_answer(judged(0.7, 0), at(60))).last(),
             Some((Healthy, Degraded, Some(Breach::Completeness))),
         ),
         (
-            &|m| (0..20).filter_map(|_| m.judge_answer(judged(1.0, 301), at(50))).last(),
+            &|m| (0..20).filter_map(|_| m.judge_answer(judged(1.0, 301), at(60))).last(),
             Some((Healthy, Degraded, Some(Breach::Freshness))),
         ),
-        (&|m| (0..20).filter_map(|_| m.judge_answer(judged(0.8, 300), at(50))).last(), None),
+        (&|m| (0..20).filter_map(|_| m.judge_answer(judged(0.8, 300), at(60))).last(), None),
     ];
     for (row, (act, expected)) in rows.into_iter().enumerate() {
         assert_eq!(broken(act), expected, "row {row}");

@@ -88,6 +88,7 @@ impl Stage {
                     pace: resilience::quota::Pace::Burst,
                     timeout: Duration::from_secs(5),
                     breaker: Default::default(),
+                    sla: Default::default(),
                     adjustment: None,
                     simulated: true,
                 };
@@ -102,6 +103,7 @@ impl Stage {
             deadlines: Deadlines::default(),
             grading: Default::default(),
             bounds: self.bounds,
+            service_levels: Default::default(),
         };
         let clock: Arc<dyn Clock> = self.clock.clone();
         let store: Arc<dyn Store> = self.store.clone();

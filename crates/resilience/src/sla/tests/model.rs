@@ -121,10 +121,11 @@ impl Naive {
             slow += u64::from(call.took > self.limits.p95);
             very_slow += u64::from(call.took > self.limits.p99);
         }
-        if n >= 10 && good as f64 / (n as f64) < self.limits.success {
+        let many = |bad: u64| n >= 10 && bad >= u64::from(self.limits.failures);
+        if many(n - good) && good as f64 / (n as f64) < self.limits.success {
             return Status::Failed;
         }
-        let above = |share, slow| n >= 10 && n - slow < nearest_rank(share, n);
+        let above = |share, slow| many(slow) && n - slow < nearest_rank(share, n);
         let day = Naive::begins(Duration::from_secs(86_400), 24, now);
         let down = self.down(day, now).as_secs_f64() > 0.01 * 86_400.0;
         if above(0.95, slow) || above(0.99, very_slow) || down { Status::Degraded } else { Status::Healthy }
