@@ -18,6 +18,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
 use crate::call::{About, Call, Reply, header_value};
+use crate::compat::Trouble;
 use crate::error::{Code, Problem};
 use crate::hot::Hot;
 use crate::routes::{Dialect, ROUTES, Route};
@@ -172,7 +173,7 @@ impl Service {
         let document = problem.document(id, now);
         let mut reply = match dialect {
             Dialect::Native => Reply { media_type: "application/problem+json", ..Reply::json(&document) },
-            Dialect::Compatible => Reply::json(&serde_json::json!({ "detail": document.detail })),
+            Dialect::Compatible => Reply::json(&Trouble { detail: document.detail.clone() }),
         };
         reply.status = problem.code.status();
         if let Some(allow) = problem.attached.allow {

@@ -10,7 +10,7 @@ use crate::ask::{Asked, ask_each, remember_all};
 use crate::call::{Call, Reply};
 use crate::envelope::{self, Part, Shape, row_letters};
 use crate::error::{Fault, Problem};
-use crate::form::{Cell, Column, column, optional};
+use crate::form::{Cell, Column, Kind, column, known, optional};
 use crate::page::{self, Page};
 use crate::words::When;
 
@@ -21,18 +21,22 @@ const LONGEST_PAGE: u64 = 1_000_000;
 
 /// Columns of a bar.
 pub static COLUMNS: [Column; 12] = [
-    column("t"),
-    optional("date"),
-    column("open"),
-    column("high"),
-    column("low"),
-    column("close"),
-    column("volume"),
-    optional("vwap"),
-    optional("trades"),
-    optional("adjusted_close"),
-    column("final"),
-    column("grade"),
+    known("t", Kind::Time, "Start of its window, or its end with anchor=close"),
+    optional("date", Kind::Date, "Trading date at the venue"),
+    column("open", Kind::Number, "First price"),
+    column("high", Kind::Number, "Highest price"),
+    column("low", Kind::Number, "Lowest price"),
+    column("close", Kind::Number, "Last price"),
+    column("volume", Kind::Number, "Quantity traded"),
+    optional("vwap", Kind::Number, "Mean price weighted by volume, as the vendor tells it"),
+    optional("trades", Kind::Count, "Number of trades"),
+    optional(
+        "adjusted_close",
+        Kind::Number,
+        "Last price as the vendor itself adjusts it: evidence, not ours",
+    ),
+    known("final", Kind::Flag, "Whether its window had ended when the vendor spoke: it changes no more"),
+    known("grade", Kind::Text, "A to F"),
 ];
 
 /// The row of a bar.

@@ -5,12 +5,12 @@ use axum::Router;
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Object, Type};
-use utoipa::openapi::{RefOr, Required};
+use utoipa::openapi::{Content, HeaderBuilder, RefOr, Required, Response, Responses};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::error::{Code, ProblemDocument};
 use crate::grade::GradeTold;
-use crate::meta::Facts;
+use crate::tables::{Best, HEADERS, TABLES};
 use crate::words::{FORM, POLICY};
 
 /// Every address, as OpenAPI.
@@ -20,7 +20,7 @@ use crate::words::{FORM, POLICY};
         title = "Market Data Agent",
         description = "One address for every market-data vendor. Policy words stand in the query or in `MDA-*` headers: vendor, vendors, failover, strategy, min_grade, max_age, max_cost, deadline, stale, asof, priority, format, ts, num, explain."
     ),
-    components(schemas(Facts, GradeTold, ProblemDocument)),
+    components(schemas(Best, GradeTold, ProblemDocument)),
     paths(
         paths::quotes,
         paths::bars,
@@ -72,16 +72,21 @@ mod paths {
     #![allow(dead_code, missing_docs)]
 
     use crate::compare::CompareAnswer;
+    use crate::compat::{
+        HealthAnswer, HistoryAnswer, PriceAnswer, RootAnswer, SourcesAnswer, SymbolsAnswer, Trouble,
+        ValidateAnswer,
+    };
     use crate::error::ProblemDocument;
     use crate::health::{LevelsAnswer, SystemHealthTold};
-    use crate::ops::Alive;
+    use crate::ops::{Alive, Live};
     use crate::records::{AttemptList, EventList, ExplainAnswer, FailureList};
     use crate::reference::{CalendarAnswer, ResolveAnswer, SearchAnswer};
     use crate::rollups::RollupList;
+    use crate::tables::{ActionAnswer, BarAnswer, NewsAnswer, QuoteAnswer, TradeAnswer};
     use crate::vendors_told::{OneVendor, VendorList};
 
     macro_rules! described {
-        ($($name:ident $method:ident $path:literal $tag:literal $summary:literal $body:ty { $($kind:ident $param:literal $of:ty, $what:literal;)* })*) => {$(
+        ($trouble:ty as $media:literal: $($name:ident $method:ident $path:literal $tag:literal $summary:literal $body:ty { $($kind:ident $param:literal $of:ty, $what:literal;)* })*) => {$(
             #[utoipa::path(
                 $method,
                 path = $path,
@@ -90,7 +95,7 @@ mod paths {
                 params($(($param = $of, $kind, description = $what),)*),
                 responses(
                     (status = 200, description = "The answer", body = $body),
-                    (status = "default", description = "Why there is none", body = ProblemDocument, content_type = "application/problem+json"),
+                    (status = "default", description = "Why there is none", body = $trouble, content_type = $media),
                 )
             )]
             fn $name() {}
@@ -98,14 +103,15 @@ mod paths {
     }
 
     described! {
-        quotes get "/v1/quotes/latest" "data" "Last trade and best bid and ask" Value {
+        ProblemDocument as "application/problem+json":
+        quotes get "/v1/quotes/latest" "data" "Last trade and best bid and ask" QuoteAnswer {
             Query "symbols" String, "Symbols, separated by commas";
             Query "vendor" Option<String>, "Pins one vendor";
             Query "min_grade" Option<String>, "Worst acceptable letter";
             Query "max_age" Option<String>, "Greatest acceptable age, with unit: 5s";
             Query "currency" Option<String>, "Code of the currency in whose major unit prices are told";
         }
-        bars get "/v1/bars" "data" "Open, high, low, close and volume" Value {
+        bars get "/v1/bars" "data" "Open, high, low, close and volume" BarAnswer {
             Query "symbols" String, "Symbols, separated by commas";
             Query "interval" Option<String>, "1s 1m 5m 15m 30m 1h 4h 1d 1w 1mo";
             Query "start" Option<String>, "RFC 3339 or a date; included";
@@ -118,21 +124,21 @@ mod paths {
             Query "limit" Option<u64>, "Rows of a page";
             Query "page_token" Option<String>, "The former page's next_page_token";
         }
-        trades get "/v1/trades" "data" "Executions" Value {
+        trades get "/v1/trades" "data" "Executions" TradeAnswer {
             Query "symbols" String, "Symbols, separated by commas";
             Query "start" Option<String>, "RFC 3339 or a date; included";
             Query "end" Option<String>, "RFC 3339 or a date; not included";
             Query "limit" Option<u64>, "Rows at most";
             Query "shape" Option<String>, "rows, columns";
         }
-        news get "/v1/news" "data" "News" Value {
+        news get "/v1/news" "data" "News" NewsAnswer {
             Query "symbols" String, "Symbols, separated by commas";
             Query "start" Option<String>, "RFC 3339 or a date; included";
             Query "end" Option<String>, "RFC 3339 or a date; not included";
             Query "limit" Option<u64>, "Rows at most";
             Query "shape" Option<String>, "rows, columns";
         }
-        corporate_actions get "/v1/corporate-actions" "data" "Splits and dividends" Value {
+        corporate_actions get "/v1/corporate-actions" "data" "Splits and dividends" ActionAnswer {
             Query "symbols" String, "Symbols, separated by commas";
             Query "start" Option<String>, "RFC 3339 or a date; included";
             Query "end" Option<String>, "RFC 3339 or a date; not included";
@@ -191,32 +197,36 @@ mod paths {
         service_levels get "/v1/service-levels" "operations" "What vendors and answers are judged by, over every span" LevelsAnswer {}
         healthz get "/healthz" "operations" "How the process fares" Alive {}
         readyz get "/readyz" "operations" "Whether anything can be served" Alive {}
-        livez get "/livez" "operations" "Whether the process runs" Value {}
-        root get "/" "compatibility" "What this is" Value {}
-        health get "/health" "compatibility" "Health of all vendors" Value {}
-        old_sources get "/sources" "compatibility" "All vendors" Value {}
-        sources_status get "/sources/status" "compatibility" "All vendors" Value {}
-        price get "/price/{symbol}" "compatibility" "A price with its quality" Value { Path "symbol" String, "Symbol"; }
-        historical get "/historical/{symbol}" "compatibility" "Bars between two dates, both included" Value {
+        livez get "/livez" "operations" "Whether the process runs" Live {}
+    }
+
+    described! {
+        Trouble as "application/json":
+        root get "/" "compatibility" "What this is" RootAnswer {}
+        health get "/health" "compatibility" "Health of all vendors" HealthAnswer {}
+        old_sources get "/sources" "compatibility" "All vendors" SourcesAnswer {}
+        sources_status get "/sources/status" "compatibility" "All vendors" SourcesAnswer {}
+        price get "/price/{symbol}" "compatibility" "A price with its quality" PriceAnswer { Path "symbol" String, "Symbol"; }
+        historical get "/historical/{symbol}" "compatibility" "Bars between two dates, both included" HistoryAnswer {
             Path "symbol" String, "Symbol";
             Query "start_date" Option<String>, "Date";
             Query "end_date" Option<String>, "Date";
             Query "interval" Option<String>, "1d, 1wk, 1mo, …";
         }
-        validate get "/validate/{symbol}" "compatibility" "Whether a symbol exists, by vendor" Value { Path "symbol" String, "Symbol"; }
-        symbols get "/symbols" "compatibility" "Known symbols" Value { Query "limit" Option<u64>, "Symbols at most"; }
-        api_health get "/api/v1/health" "compatibility" "Health of all vendors" Value {}
-        api_sources get "/api/v1/sources" "compatibility" "All vendors" Value {}
-        api_sources_status get "/api/v1/sources/status" "compatibility" "All vendors" Value {}
-        api_price get "/api/v1/price/{symbol}" "compatibility" "A price with its quality" Value { Path "symbol" String, "Symbol"; }
-        api_historical get "/api/v1/historical/{symbol}" "compatibility" "Bars between two dates, both included" Value {
+        validate get "/validate/{symbol}" "compatibility" "Whether a symbol exists, by vendor" ValidateAnswer { Path "symbol" String, "Symbol"; }
+        symbols get "/symbols" "compatibility" "Known symbols" SymbolsAnswer { Query "limit" Option<u64>, "Symbols at most"; }
+        api_health get "/api/v1/health" "compatibility" "Health of all vendors" HealthAnswer {}
+        api_sources get "/api/v1/sources" "compatibility" "All vendors" SourcesAnswer {}
+        api_sources_status get "/api/v1/sources/status" "compatibility" "All vendors" SourcesAnswer {}
+        api_price get "/api/v1/price/{symbol}" "compatibility" "A price with its quality" PriceAnswer { Path "symbol" String, "Symbol"; }
+        api_historical get "/api/v1/historical/{symbol}" "compatibility" "Bars between two dates, both included" HistoryAnswer {
             Path "symbol" String, "Symbol";
             Query "start_date" Option<String>, "Date";
             Query "end_date" Option<String>, "Date";
             Query "interval" Option<String>, "1d, 1wk, 1mo, …";
         }
-        api_validate get "/api/v1/validate/{symbol}" "compatibility" "Whether a symbol exists, by vendor" Value { Path "symbol" String, "Symbol"; }
-        api_symbols get "/api/v1/symbols" "compatibility" "Known symbols" Value { Query "limit" Option<u64>, "Symbols at most"; }
+        api_validate get "/api/v1/validate/{symbol}" "compatibility" "Whether a symbol exists, by vendor" ValidateAnswer { Path "symbol" String, "Symbol"; }
+        api_symbols get "/api/v1/symbols" "compatibility" "Known symbols" SymbolsAnswer { Query "limit" Option<u64>, "Symbols at most"; }
     }
 }
 
@@ -235,11 +245,17 @@ fn policy_word(word: &str) -> Parameter {
 pub fn description(version: &str) -> utoipa::openapi::OpenApi {
     let mut description = Description::openapi();
     description.info.version = version.to_owned();
+    let headers = &mut description.components.get_or_insert_default().headers;
+    for (name, what) in HEADERS {
+        let text = Object::with_type(Type::String);
+        headers.insert(
+            name.to_owned(),
+            RefOr::T(HeaderBuilder::new().schema(Some(text)).description(Some(what)).build()),
+        );
+    }
     for (path, item) in &mut description.paths.paths {
         let words: Vec<&str> = match path.as_str() {
-            "/v1/quotes/latest" | "/v1/bars" | "/v1/trades" | "/v1/news" | "/v1/corporate-actions" => {
-                POLICY.into_iter().chain(FORM).collect()
-            }
+            path if TABLES.iter().any(|table| table.path == path) => POLICY.into_iter().chain(FORM).collect(),
             path if path.ends_with("/price/{symbol}") || path.ends_with("/historical/{symbol}") => {
                 POLICY.to_vec()
             }
@@ -253,7 +269,29 @@ pub fn description(version: &str) -> utoipa::openapi::OpenApi {
             }
         }
     }
+    for table in TABLES {
+        table.complete(answer_at(&mut description, table.path));
+    }
+    let mut unready = answer_at(&mut description, "/readyz").clone();
+    "Nothing can be served".clone_into(&mut unready.description);
+    responses_at(&mut description, "/readyz").responses.insert("503".to_owned(), RefOr::T(unready));
+    let page = Content::new(Some(Object::with_type(Type::String)));
+    answer_at(&mut description, "/").content.insert("text/html".to_owned(), page.into());
     description
+}
+
+/// What a GET of a path answers, by status.
+fn responses_at<'a>(description: &'a mut utoipa::openapi::OpenApi, path: &str) -> &'a mut Responses {
+    let operation = description.paths.paths.get_mut(path).and_then(|item| item.get.as_mut());
+    &mut operation.expect("the path is described").responses
+}
+
+/// The response of a GET that succeeds.
+fn answer_at<'a>(description: &'a mut utoipa::openapi::OpenApi, path: &str) -> &'a mut Response {
+    match responses_at(description, path).responses.get_mut("200") {
+        Some(RefOr::T(response)) => response,
+        Some(RefOr::Ref(_)) | None => unreachable!("every path describes its answer in place"),
+    }
 }
 
 /// The table of errors as a page: `docs/reference/errors.md`.

@@ -7,7 +7,6 @@ use gateway::{CacheState, Gateway, Served};
 use http::{HeaderName, StatusCode, header};
 use quality::Letter;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::call::{Call, Refusal, Reply};
@@ -15,7 +14,7 @@ use crate::error::{Problem, ProblemDocument};
 use crate::form::{
     Arrangement, Cell, Column, Form, Format, write_columns, write_csv_row, write_row, write_text,
 };
-use crate::meta::{self, AttemptMade, Cost, Explanation, Facts, Moment, WarningTold};
+use crate::meta::{self, AttemptMade, BasisTold, Cost, Explanation, Facts, Moment, WarningTold};
 
 /// What became of one symbol.
 pub struct Part {
@@ -39,29 +38,66 @@ pub struct Shape<'s> {
     pub next: Option<String>,
 }
 
-/// The facts of an answer with several symbols: what all share, and each one's own.
+/// The facts of an answer about one symbol.
 #[derive(Serialize, ToSchema)]
-pub struct Meta {
+pub struct MetaOfOne<'a> {
+    /// Of which request.
+    pub request_id: &'a str,
+    /// Its facts.
+    #[serde(flatten)]
+    pub facts: &'a Facts,
+    /// The symbol, as the caller wrote it.
+    pub symbols: BTreeMap<&'a str, Sole>,
+}
+
+/// The only symbol: its facts stand above.
+#[derive(Serialize, ToSchema)]
+pub struct Sole {
+    /// Canonical id.
+    #[schema(required = true)]
+    pub instrument: Option<String>,
+}
+
+/// The facts of an answer about several symbols: what all share, and each one's own.
+#[derive(Serialize, ToSchema)]
+pub struct MetaOfSeveral {
     /// Of which request.
     pub request_id: String,
-    /// What is common to all symbols; of one symbol, all its facts.
+    /// What is common to all symbols.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
-    pub common: BTreeMap<&'static str, Box<RawValue>>,
+    pub common: Common,
     /// Each symbol's own facts, or its error.
     pub symbols: BTreeMap<String, Own>,
 }
 
-/// What is known of one symbol.
+/// What several symbols share.
+#[derive(Serialize, ToSchema)]
+pub struct Common {
+    /// The exchanges of all, one symbol after the other.
+    pub attempts: Vec<AttemptMade>,
+    /// What the numbers mean, where they mean the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub basis: Option<BasisTold>,
+    /// What the request spent on all.
+    pub cost: Cost,
+    /// Whether anything comes from a simulation.
+    pub simulated: bool,
+    /// Whether every row is committed to the store, where that is the same of all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub stored: Option<bool>,
+    /// Who answered, where one vendor did; `null` where nobody was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub vendor: Option<Option<&'static str>>,
+}
+
+/// What is known of one of several symbols.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Own {
-    /// The only symbol: its facts stand above.
-    Alone {
-        /// Canonical id.
-        instrument: Option<String>,
-    },
-    /// One of several.
+    /// It has an answer.
     Told {
         /// The id its decision is kept under.
         request_id: String,
@@ -74,15 +110,6 @@ pub enum Own {
         /// Why.
         error: Box<ProblemDocument>,
     },
-}
-
-/// The facts of the only symbol.
-#[derive(Serialize)]
-struct Alone<'a> {
-    request_id: &'a str,
-    #[serde(flatten)]
-    facts: &'a Facts,
-    symbols: BTreeMap<&'a str, Own>,
 }
 
 /// Id under which the decision about one of several symbols is kept.
@@ -238,8 +265,9 @@ fn write_meta(
     };
     if let [Part { key, outcome: Ok(served) }] = parts {
         let facts = facts_of(served, id);
-        let own = Own::Alone { instrument: facts.instrument.clone() };
-        let alone = Alone { request_id: id, facts: &facts, symbols: BTreeMap::from([(key.as_str(), own)]) };
+        let sole = Sole { instrument: facts.instrument.clone() };
+        let symbols = BTreeMap::from([(key.as_str(), sole)]);
+        let alone = MetaOfOne { request_id: id, facts: &facts, symbols };
         serde_json::to_writer(&mut *out, &alone).expect("writing to memory does not fail");
         return meta::warnings(&served.answer.warnings, None);
     }
@@ -267,34 +295,27 @@ fn write_meta(
         };
         symbols.insert(part.key.clone(), own);
     }
-    let meta = Meta { request_id: id.to_owned(), common: common(&told), symbols };
+    let meta = MetaOfSeveral { request_id: id.to_owned(), common: common(&told), symbols };
     serde_json::to_writer(&mut *out, &meta).expect("writing to memory does not fail");
     warnings
 }
 
 /// What several symbols share: facts that are equal, attempts one after the other, costs added up.
-fn common(told: &[Facts]) -> BTreeMap<&'static str, Box<RawValue>> {
-    let mut common = BTreeMap::new();
-    let mut share = |name: &'static str, of: &dyn Fn(&Facts) -> String| {
-        let mut values = told.iter().map(of);
-        let first = values.next();
-        if let Some(value) = first.filter(|first| values.all(|other| other == *first)) {
-            common.insert(name, meta::raw(value.into_bytes()));
-        }
-    };
-    share("vendor", &|facts| text(&facts.vendor));
-    share("basis", &|facts| text(&facts.basis));
-    share("stored", &|facts| text(&facts.stored));
-    let simulated = told.iter().any(|facts| facts.simulated);
-    let attempts: Vec<AttemptMade> = told.iter().flat_map(|facts| facts.attempts.clone()).collect();
-    common.insert("simulated", meta::raw(text(&simulated).into_bytes()));
-    common.insert("attempts", meta::raw(text(&attempts).into_bytes()));
-    common.insert("cost", meta::raw(text(&total(told)).into_bytes()));
-    common
+fn common(told: &[Facts]) -> Common {
+    Common {
+        attempts: told.iter().flat_map(|facts| facts.attempts.clone()).collect(),
+        basis: shared(told, |facts| facts.basis),
+        cost: total(told),
+        simulated: told.iter().any(|facts| facts.simulated),
+        stored: shared(told, |facts| facts.stored),
+        vendor: shared(told, |facts| facts.vendor),
+    }
 }
 
-fn text(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("answers are maps with text keys")
+/// What all say, if all say the same.
+fn shared<T: PartialEq>(told: &[Facts], of: impl Fn(&Facts) -> T) -> Option<T> {
+    let mut values = told.iter().map(of);
+    values.next().filter(|first| values.all(|other| other == *first))
 }
 
 fn total(told: &[Facts]) -> Cost {

@@ -208,6 +208,7 @@ pub struct ProblemDocument {
     /// Whether the same request may succeed later.
     pub retryable: bool,
     /// After how many milliseconds, if that is known.
+    #[schema(required = true)]
     pub retry_after_ms: Option<u64>,
     /// Exchanges with vendors, in order.
     pub attempts: Vec<AttemptMade>,
@@ -222,7 +223,7 @@ pub struct ProblemDocument {
     pub symbols: BTreeMap<String, ProblemDocument>,
     /// The best available where a constraint is not met: a whole answer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<crate::tables::Best>, nullable = false, no_recursion)]
     pub best: Option<Box<serde_json::value::RawValue>>,
 }
 

@@ -210,23 +210,83 @@ impl From<String> for Cell<'_> {
     }
 }
 
-/// A column: its name, and whether JSON leaves it out where nothing is known.
+/// What the values of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// [`Cell::Flag`].
+    Flag,
+    /// [`Cell::Number`].
+    Number,
+    /// [`Cell::Count`].
+    Count,
+    /// [`Cell::Text`].
+    Text,
+    /// [`Cell::Texts`].
+    Texts,
+    /// [`Cell::Time`].
+    Time,
+    /// [`Cell::Date`].
+    Date,
+}
+
+/// What stands in a column where nothing is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// Something is always known.
+    Never,
+    /// `null`.
+    Null,
+    /// The value is left out of a row; of lists, the column where no row has it, else `null`.
+    LeftOut,
+}
+
+/// A column. Rows are written by it, and described by it in the OpenAPI document.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     /// Name.
     pub name: &'static str,
-    /// Whether an absent value is left out instead of written as `null`.
-    pub optional: bool,
+    /// What its values are.
+    pub kind: Kind,
+    /// What stands where nothing is known.
+    pub absence: Absence,
+    /// What it means, for people.
+    pub meaning: &'static str,
 }
 
-/// A column that is always written.
-pub const fn column(name: &'static str) -> Column {
-    Column { name, optional: false }
+/// A column in which something is always known.
+pub const fn known(name: &'static str, kind: Kind, meaning: &'static str) -> Column {
+    Column { name, kind, absence: Absence::Never, meaning }
+}
+
+/// A column that is always written: `null` where nothing is known.
+pub const fn column(name: &'static str, kind: Kind, meaning: &'static str) -> Column {
+    Column { name, kind, absence: Absence::Null, meaning }
 }
 
 /// A column that is left out of JSON where nothing is known.
-pub const fn optional(name: &'static str) -> Column {
-    Column { name, optional: true }
+pub const fn optional(name: &'static str, kind: Kind, meaning: &'static str) -> Column {
+    Column { name, kind, absence: Absence::LeftOut, meaning }
+}
+
+impl Column {
+    /// Whether JSON leaves out what nobody said.
+    fn is_optional(&self) -> bool {
+        self.absence == Absence::LeftOut
+    }
+
+    /// Whether a value is what the column is declared to hold.
+    fn holds(&self, cell: &Cell<'_>) -> bool {
+        matches!(
+            (self.kind, cell),
+            (Kind::Flag, Cell::Flag(_))
+                | (Kind::Number, Cell::Number(_))
+                | (Kind::Count, Cell::Count(_))
+                | (Kind::Text, Cell::Text(_))
+                | (Kind::Texts, Cell::Texts(_))
+                | (Kind::Time, Cell::Time(_))
+                | (Kind::Date, Cell::Date(_))
+        ) || (*cell == Cell::Absent && self.absence != Absence::Never)
+    }
 }
 
 /// Writes text as a JSON string.
@@ -251,7 +311,8 @@ pub fn write_row(out: &mut Vec<u8>, columns: &[Column], row: &[Cell<'_>], lead: 
         write_text(out, symbol);
     }
     for (column, cell) in columns.iter().zip(row) {
-        if column.optional && *cell == Cell::Absent {
+        debug_assert!(column.holds(cell), "{cell:?} in {column:?}");
+        if column.is_optional() && *cell == Cell::Absent {
             continue;
         }
         name(out, column.name);
@@ -266,7 +327,8 @@ pub fn write_columns(out: &mut Vec<u8>, columns: &[Column], rows: &[Vec<Cell<'_>
     out.push(b'{');
     let mut first = true;
     for (at, column) in columns.iter().enumerate() {
-        if column.optional && rows.iter().all(|row| row[at] == Cell::Absent) {
+        debug_assert!(rows.iter().all(|row| column.holds(&row[at])), "a wrong value in {column:?}");
+        if column.is_optional() && rows.iter().all(|row| row[at] == Cell::Absent) {
             continue;
         }
         if !std::mem::take(&mut first) {
@@ -476,7 +538,12 @@ mod tests {
             Cell::Absent,
             Cell::Absent,
         ];
-        let columns = [column("t"), column("last"), column("bid"), optional("vwap")];
+        let columns = [
+            known("t", Kind::Time, ""),
+            column("last", Kind::Number, ""),
+            column("bid", Kind::Number, ""),
+            optional("vwap", Kind::Number, ""),
+        ];
         let mut out = Vec::new();
         write_row(&mut out, &columns, &cells, None, &Form { numbers, stamp, ..Form::default() });
         String::from_utf8(out).unwrap()

@@ -22,8 +22,10 @@ pub struct GradeTold {
     /// Every point between 100 and the score, with the rule it was lost by (below zero: won).
     pub reasons: Vec<ReasonTold>,
     /// The missed criterion that holds the score down, if one does.
+    #[schema(required = true)]
     pub cap: Option<&'static str>,
     /// Lateness beyond the declared class, in milliseconds; `null` if it cannot be known.
+    #[schema(required = true)]
     pub delay_ms: Option<u64>,
     /// What validation saw.
     pub findings: Vec<FindingTold>,

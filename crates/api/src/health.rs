@@ -23,11 +23,11 @@ pub struct SystemHealthTold {
     /// `HEALTHY`, `DEGRADED`, `FAILED`, or `UNKNOWN`: that of the worst of the required capabilities.
     pub overall_status: &'static str,
     /// Every vendor in service.
-    pub data_sources: BTreeMap<&'static str, SourceTold>,
+    pub data_sources: BTreeMap<&'static str, SourceFares>,
     /// Its circuit breaker.
     pub circuit_breakers: BTreeMap<&'static str, CircuitTold>,
     /// Every cache in memory.
-    pub cache_stats: BTreeMap<&'static str, CacheTold>,
+    pub cache_stats: BTreeMap<&'static str, CacheUse>,
     /// Vendors that keep their promises.
     pub healthy: Vec<&'static str>,
     /// Vendors that work and break a promise.
@@ -42,7 +42,7 @@ pub struct SystemHealthTold {
 
 /// One vendor.
 #[derive(Serialize, ToSchema)]
-pub struct SourceTold {
+pub struct SourceFares {
     /// `HEALTHY`, `DEGRADED`, `FAILED`, or `UNKNOWN` where it was not called of late.
     pub status: &'static str,
     /// 95th percentile of its latency in seconds: of the last five minutes, or of the last hour or day if there
@@ -63,7 +63,7 @@ pub struct CircuitTold {
 
 /// One cache.
 #[derive(Serialize, ToSchema)]
-pub struct CacheTold {
+pub struct CacheUse {
     /// Entries.
     pub size: u64,
     /// Share of requests it answered, in `[0, 1]`; `null` before the first.
@@ -84,7 +84,7 @@ pub async fn system(call: Call) -> Result<Reply, Problem> {
             .vendors
             .iter()
             .map(|vendor| {
-                let source = SourceTold {
+                let source = SourceFares {
                     status: vendor.status.in_capitals(),
                     latency_p95: vendor.of_late.p95.map(|p95| seconds(p95.value)),
                     success_rate: vendor.of_late.success.map(|rate| rounded(rate.share)),
@@ -104,7 +104,7 @@ pub async fn system(call: Call) -> Result<Reply, Problem> {
             .caches
             .iter()
             .map(|(name, stats)| {
-                (*name, CacheTold { size: stats.size, hit_rate: stats.hit_rate().map(rounded) })
+                (*name, CacheUse { size: stats.size, hit_rate: stats.hit_rate().map(rounded) })
             })
             .collect(),
         healthy: named(&[Status::Healthy]),
@@ -331,7 +331,8 @@ fn objective(call: &Call, class: AnswerClass, now: Instant) -> ObjectiveTold {
     call.gateway.objectives().of(class, |objective| {
         let budget = objective.budget(now);
         let window = |minutes: u32| {
-            let name = if minutes % 60 == 0 { format!("{}h", minutes / 60) } else { format!("{minutes}m") };
+            let name =
+                if minutes.is_multiple_of(60) { format!("{}h", minutes / 60) } else { format!("{minutes}m") };
             (name, objective.burn_rate(minutes, now).map(rounded))
         };
         let alarm = |alarm: Alarm| AlarmTold {

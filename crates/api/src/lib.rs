@@ -27,6 +27,7 @@ pub mod ops;
 pub mod compat;
 pub mod insights;
 pub mod landing;
+pub mod tables;
 pub mod docs;
 
 pub use app::{App, app};

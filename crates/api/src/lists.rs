@@ -12,40 +12,40 @@ use crate::ask::{Asked, ask_each, remember_all};
 use crate::call::{Call, Refusal, Reply};
 use crate::envelope::{self, Part, Shape, part_id};
 use crate::error::{Fault, Problem};
-use crate::form::{Cell, Column, column, optional};
+use crate::form::{Cell, Column, Kind, known, optional};
 use crate::words::{When, Words};
 
 /// Columns of a trade.
-static TRADE: [Column; 6] = [
-    column("t"),
-    column("price"),
-    column("size"),
-    optional("id"),
-    optional("exchange"),
-    optional("conditions"),
+pub static TRADE: [Column; 6] = [
+    known("t", Kind::Time, "When it happened"),
+    known("price", Kind::Number, "Price"),
+    known("size", Kind::Number, "Quantity; zero marks a change of price without a trade"),
+    optional("id", Kind::Text, "The vendor's id of it"),
+    optional("exchange", Kind::Text, "The vendor's code of the exchange"),
+    optional("conditions", Kind::Texts, "The vendor's codes of the conditions of the sale"),
 ];
 /// Columns of a news item.
-static NEWS: [Column; 7] = [
-    column("t"),
-    column("headline"),
-    optional("summary"),
-    optional("publisher"),
-    optional("url"),
-    optional("id"),
-    column("instruments"),
+pub static NEWS: [Column; 7] = [
+    known("t", Kind::Time, "When it was published"),
+    known("headline", Kind::Text, "Headline"),
+    optional("summary", Kind::Text, "Summary"),
+    optional("publisher", Kind::Text, "Who published it"),
+    optional("url", Kind::Text, "Where it can be read"),
+    optional("id", Kind::Text, "The vendor's id of it"),
+    known("instruments", Kind::Texts, "Canonical ids of the instruments it is about"),
 ];
 /// Columns of a corporate action.
-static ACTION: [Column; 10] = [
-    column("type"),
-    column("ex_date"),
-    optional("new_per_old"),
-    optional("amount"),
-    optional("currency"),
-    optional("unit"),
-    optional("declared"),
-    optional("record"),
-    optional("payable"),
-    optional("description"),
+pub static ACTION: [Column; 10] = [
+    known("type", Kind::Text, "split, dividend"),
+    known("ex_date", Kind::Date, "First day without the right"),
+    optional("new_per_old", Kind::Number, "Of a split: new shares for an old one"),
+    optional("amount", Kind::Number, "Of a dividend: amount per share"),
+    optional("currency", Kind::Text, "Currency code of the amount"),
+    optional("unit", Kind::Text, "major, or minor (pence, cents)"),
+    optional("declared", Kind::Date, "When it was announced"),
+    optional("record", Kind::Date, "Whose holders of this day receive it"),
+    optional("payable", Kind::Date, "When it is paid"),
+    optional("description", Kind::Text, "In the vendor's words"),
 ];
 
 /// Range of a list, with ends the caller may leave open.

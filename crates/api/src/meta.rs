@@ -28,9 +28,11 @@ pub struct AttemptMade {
     pub sent_at: String,
     /// HTTP status, if a reply came.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub status: Option<u16>,
     /// When the vendor may be asked again, if that is known (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub retry_at: Option<String>,
 }
 
@@ -56,9 +58,10 @@ pub struct BasisTold {
     /// `raw`, `split`, `dividend`, `all`.
     pub adjustment: &'static str,
     /// Currency code, if anybody says.
-    #[schema(value_type = Option<String>)]
+    #[schema(required = true, value_type = Option<String>)]
     pub currency: Option<Code>,
     /// `major` or `minor` (pence, cents), if anybody says.
+    #[schema(required = true)]
     pub unit: Option<&'static str>,
     /// `regular` or `extended`.
     pub session: &'static str,
@@ -106,16 +109,18 @@ impl BasisTold {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Freshness {
     /// When the newest datum happened; `null` if nobody says (RFC 3339).
+    #[schema(required = true)]
     pub as_of: Option<String>,
     /// When it was received (RFC 3339).
     pub received_at: String,
     /// Age of the newest datum now, in milliseconds; `null` if nobody says.
-    #[schema(value_type = Option<u64>)]
+    #[schema(required = true, value_type = Option<u64>)]
     pub age_ms: Box<RawValue>,
     /// What the vendor promises: `real_time`, `delayed`, `end_of_day`.
     pub delivery: &'static str,
     /// The delay it declares, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub declared_delay_ms: Option<u64>,
     /// Whether it is served past its time.
     pub stale: bool,
@@ -127,6 +132,7 @@ pub struct CoverageTold {
     /// What was asked.
     pub requested: [String; 2],
     /// From the first row's start to just behind the last one's.
+    #[schema(required = true)]
     pub returned: Option<[String; 2]>,
     /// Stretches in which the calendar expects rows and none came.
     pub gaps: Vec<[String; 2]>,
@@ -144,6 +150,7 @@ pub struct CacheTold {
     pub ttl_ms: Box<RawValue>,
     /// The request whose attempts brought it, where that is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub brought_by: Option<String>,
 }
 
@@ -168,6 +175,7 @@ pub struct WarningTold {
     pub code: &'static str,
     /// Of which symbol, where several were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub symbol: Option<String>,
     /// What it means here.
     pub detail: String,
@@ -178,8 +186,10 @@ pub struct WarningTold {
 pub struct Facts {
     /// Canonical id of the instrument.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub instrument: Option<String>,
     /// Who answered; `null` where nobody was asked.
+    #[schema(required = true)]
     pub vendor: Option<&'static str>,
     /// All who did, where a series has a declared seam.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -196,6 +206,7 @@ pub struct Facts {
     /// How old it is.
     pub freshness: Freshness,
     /// Which part of the asked range is there; `null` where nothing has a range.
+    #[schema(required = true)]
     pub coverage: Option<CoverageTold>,
     /// Where it came from.
     pub cache: CacheTold,
@@ -205,6 +216,7 @@ pub struct Facts {
     pub stored: bool,
     /// How it was decided, if the caller asked.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub explain: Option<Explanation>,
 }
 
@@ -353,13 +365,16 @@ pub struct CandidateTold {
     /// Which.
     pub vendor: &'static str,
     /// Its score, in `[0, 1]`; `null` if it was not eligible.
+    #[schema(required = true)]
     pub score: Option<f64>,
     /// The parts of the score by name, each in `[0, 1]` before weighting.
     pub factors: BTreeMap<&'static str, f64>,
     /// Why it was not asked, if it was not.
+    #[schema(required = true)]
     pub skipped: Option<&'static str>,
     /// The fact behind it: a variable to set, a state, an instant.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub detail: Option<String>,
 }
 
@@ -398,7 +413,7 @@ pub struct Explanation {
     /// Every exchange, in order.
     pub attempts: Vec<AttemptMade>,
     /// Who answered in the end: a vendor, or `store`; `null` if nobody.
-    #[schema(value_type = Option<String>)]
+    #[schema(required = true, value_type = Option<String>)]
     pub answered_by: Option<Arc<str>>,
     /// What was decided on the way.
     pub notes: Vec<String>,
@@ -445,6 +460,7 @@ pub struct FindingTold {
     pub field: &'static str,
     /// Which row, from 0; left out for a quote or the series as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub row: Option<usize>,
     /// What was there.
     pub value: String,

@@ -24,6 +24,15 @@ pub struct Alive {
     pub vendors_enabled: usize,
 }
 
+/// The answer of `/livez`.
+#[derive(Serialize, ToSchema)]
+pub struct Live {
+    /// Whether everything here is simulated.
+    pub simulated: bool,
+    /// `ok`.
+    pub status: &'static str,
+}
+
 fn alive(call: &Call) -> Alive {
     let ready = ready_vendors(&call.gateway);
     Alive {
@@ -45,7 +54,7 @@ pub fn ready_vendors(gateway: &Gateway) -> usize {
 
 /// The process runs.
 pub async fn live(call: Call) -> Result<Reply, Problem> {
-    Ok(Reply::json(&serde_json::json!({ "status": "ok", "simulated": call.about.simulated })))
+    Ok(Reply::json(&Live { simulated: call.about.simulated, status: "ok" }))
 }
 
 /// The process runs, and how it fares.

@@ -8,24 +8,24 @@ use crate::ask::{Asked, ask_each, remember_all};
 use crate::call::{Call, Reply};
 use crate::envelope::{self, Shape};
 use crate::error::Problem;
-use crate::form::{Cell, Column, column, optional};
+use crate::form::{Cell, Column, Kind, column, known, optional};
 
 /// Columns of a quote.
 pub static COLUMNS: [Column; 14] = [
-    column("last"),
-    optional("last_size"),
-    column("bid"),
-    column("bid_size"),
-    column("ask"),
-    column("ask_size"),
-    column("open"),
-    column("high"),
-    column("low"),
-    column("previous_close"),
-    column("volume"),
-    column("t"),
-    optional("date"),
-    column("grade"),
+    column("last", Kind::Number, "Price of the last trade"),
+    optional("last_size", Kind::Number, "Its size"),
+    column("bid", Kind::Number, "Best bid"),
+    column("bid_size", Kind::Number, "Quantity bid at it"),
+    column("ask", Kind::Number, "Best ask"),
+    column("ask_size", Kind::Number, "Quantity asked at it"),
+    column("open", Kind::Number, "First price of the session"),
+    column("high", Kind::Number, "Highest price of the session"),
+    column("low", Kind::Number, "Lowest price of the session"),
+    column("previous_close", Kind::Number, "Last price of the session before"),
+    column("volume", Kind::Number, "Quantity traded in the session"),
+    column("t", Kind::Time, "When it happened"),
+    optional("date", Kind::Date, "Trading date at the venue"),
+    known("grade", Kind::Text, "A to F"),
 ];
 
 /// The question about an instrument's newest quote.

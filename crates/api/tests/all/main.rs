@@ -9,6 +9,7 @@ mod currency;
 mod health;
 mod lists;
 mod compatibility;
+mod contract;
 mod refusals;
 mod rollups;
 mod short_way;
