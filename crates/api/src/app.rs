@@ -67,7 +67,8 @@ pub fn app(gateway: Arc<Gateway>, about: About) -> App {
             }
         })
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(SMALL)));
-    App { service, router, hot: Arc::default() }
+    let hot = Arc::new(Hot::new(service.gateway.caching().memory_bytes));
+    App { service, router, hot }
 }
 
 impl App {

@@ -325,8 +325,9 @@ fn resolved(call: &Call) -> Result<(String, InstrumentId), Problem> {
 /// GET `/price/{symbol}`.
 pub async fn price(call: Call) -> Result<Reply, Problem> {
     let mut words = call.words();
-    let policy = words.policy(&call.gateway);
+    let mut policy = words.policy(&call.gateway);
     words.finish().map_err(Problem::malformed)?;
+    policy.fresh_for = Some(call.gateway.caching().compatibility_price);
     let (symbol, instrument) = resolved(&call)?;
     let question = crate::quotes::question(&instrument);
     let served = call.ask(call.id.clone(), question, policy).await.map_err(|refusal| refusal.problem)?;

@@ -45,6 +45,8 @@ use crate::words::{FORM, POLICY};
         paths::priority,
         paths::system_health,
         paths::service_levels,
+        paths::cache,
+        paths::invalidate,
         paths::healthz,
         paths::readyz,
         paths::livez,
@@ -71,6 +73,7 @@ mod paths {
     //! One function per address: its annotations are the description. None is ever called.
     #![allow(dead_code, missing_docs)]
 
+    use crate::cache_told::{CacheAnswer, InvalidateAnswer};
     use crate::compare::CompareAnswer;
     use crate::compat::{
         HealthAnswer, HistoryAnswer, PriceAnswer, RootAnswer, SourcesAnswer, SymbolsAnswer, Trouble,
@@ -195,6 +198,14 @@ mod paths {
         priority post "/v1/vendors/{id}/priority" "operations" "Gives a vendor another place in the order" OneVendor { Path "id" String, "Id or alias"; Query "value" u32, "1 primary, 2 secondary, 3 backup, 999 off"; }
         system_health get "/v1/health" "operations" "How the whole fares: vendors, circuit breakers, caches" SystemHealthTold {}
         service_levels get "/v1/service-levels" "operations" "What vendors and answers are judged by, over every span" LevelsAnswer {}
+        cache get "/v1/cache" "operations" "What is in memory, and how it is used" CacheAnswer {}
+        invalidate post "/v1/cache/invalidate" "operations" "Drops answers from memory, by tag" InvalidateAnswer {
+            Query "instrument" Option<String>, "About this symbol";
+            Query "vendor" Option<String>, "With a part by this vendor";
+            Query "basis" Option<String>, "Of bars restated like this: raw, split, dividend, all";
+            Query "namespace" Option<String>, "quotes, bars, trades, actions, news, reference";
+            Query "all" Option<bool>, "Everything, where no tag is given";
+        }
         healthz get "/healthz" "operations" "How the process fares" Alive {}
         readyz get "/readyz" "operations" "Whether anything can be served" Alive {}
         livez get "/livez" "operations" "Whether the process runs" Live {}

@@ -104,7 +104,7 @@ pub async fn system(call: Call) -> Result<Reply, Problem> {
             .caches
             .iter()
             .map(|(name, stats)| {
-                (*name, CacheUse { size: stats.size, hit_rate: stats.hit_rate().map(rounded) })
+                (*name, CacheUse { size: stats.entries, hit_rate: stats.hit_rate().map(rounded) })
             })
             .collect(),
         healthy: named(&[Status::Healthy]),

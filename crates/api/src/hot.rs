@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use domain::{Anchor, Directory, Instant};
+use gateway::budget;
 use gateway::flight_key::FlightKey;
 use gateway::{Answer, CacheState, RequestId, Served};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
@@ -25,8 +26,10 @@ use crate::quotes;
 
 /// The only address with a short way.
 const PATH: &str = "/v1/quotes/latest";
-/// Queries remembered.
+/// Queries remembered at most.
 const QUERIES: u64 = 10_000;
+/// Rough bytes of a query with the template of its answer, and of the answer itself.
+const QUERY_BYTES: u64 = 5_000;
 /// A query longer than this takes the ordinary way.
 const LONGEST: usize = 512;
 /// What stands in a template where the moment of serving goes. No answer holds these: control characters
@@ -61,13 +64,13 @@ struct Template {
     headers: HeaderMap,
 }
 
-impl Default for Hot {
-    fn default() -> Hot {
-        Hot { queries: Cache::new(QUERIES) }
-    }
-}
-
 impl Hot {
+    /// No query yet, and later as many as fit into their share of the memory.
+    pub(crate) fn new(memory_bytes: u64) -> Hot {
+        let queries = budget::Part::Templates.items(memory_bytes, QUERY_BYTES) as u64;
+        Hot { queries: Cache::new(queries.min(QUERIES)) }
+    }
+
     /// The reply, where memory has a fresh answer to a simple query; `None` sends the request the ordinary
     /// way.
     pub(crate) fn answer<B>(&self, service: &Service, request: &Request<B>) -> Option<Response> {

@@ -23,6 +23,7 @@ pub mod records;
 pub mod rollups;
 pub mod vendors_told;
 pub mod health;
+pub mod cache_told;
 pub mod ops;
 pub mod compat;
 pub mod insights;

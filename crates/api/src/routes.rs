@@ -4,7 +4,9 @@ use futures_util::FutureExt;
 use http::Method;
 
 use crate::call::Handler;
-use crate::{bars, compare, compat, health, lists, ops, quotes, records, reference, rollups, vendors_told};
+use crate::{
+    bars, cache_told, compare, compat, health, lists, ops, quotes, records, reference, rollups, vendors_told,
+};
 
 /// In whose words an address speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,8 @@ routes! {
     Native POST "/v1/vendors/{id}/priority" => vendors_told::priority,
     Native GET "/v1/health" => health::system,
     Native GET "/v1/service-levels" => health::levels,
+    Native GET "/v1/cache" => cache_told::cache,
+    Native POST "/v1/cache/invalidate" => cache_told::invalidate,
     Native GET "/healthz" => ops::health,
     Native GET "/readyz" => ops::ready,
     Native GET "/livez" => ops::live,

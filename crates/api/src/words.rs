@@ -221,6 +221,7 @@ impl Words {
             currency: None,
             asof: self.instant("asof"),
             priority: self.choose("priority", &Priority::ALL, priority_word).unwrap_or_default(),
+            fresh_for: None,
         }
     }
 

@@ -1,8 +1,12 @@
 //! Sections of the gateway that are no vendor's: routing, cache, deadlines, grades.
 
-use gateway::settings::{Caching, Deadlines, Routing, ScoreWeights};
+use std::time::Duration;
+
+use gateway::budget::Part;
+use gateway::settings::{Caching, Deadlines, Eviction, Routing, ScoreWeights};
 use gateway::{Failover, Strategy};
 use quality::grade::{Thresholds, Weights};
+use resilience::freshness::Adapts;
 
 use crate::reader::Reader;
 
@@ -30,18 +34,44 @@ pub(crate) fn routing(reader: &Reader<'_>) -> Routing {
     }
 }
 
-/// How long answers are kept in memory.
+/// How answers are kept in memory.
 pub(crate) fn caching(reader: &Reader<'_>) -> Caching {
     let usual = Caching::default();
+    let strategies: Vec<(&str, Eviction)> = Eviction::ALL.into_iter().map(|s| (s.as_str(), s)).collect();
+    let adapts = [("change", Adapts::ToChange), ("access", Adapts::ToAccess)];
+    let memory_bytes =
+        reader.count("memory_megabytes", 8, 1 << 20).map_or(usual.memory_bytes, |megabytes| megabytes << 20);
+    let most = Part::Answers.of(memory_bytes);
+    let max_bytes = reader.count("max_megabytes", 1, 65_536).map_or(most, |megabytes| megabytes << 20);
+    if max_bytes > most.next_multiple_of(1 << 20) {
+        let right = format!("at most {}, half of cache.memory_megabytes", most.next_multiple_of(1 << 20) >> 20);
+        reader.problem("max_megabytes", format!("is more than its part of the memory, and must be {right}"));
+    }
+    let negative = reader.duration("unknown_symbol").unwrap_or(usual.negative);
+    if !(Duration::from_secs(300)..=Duration::from_secs(900)).contains(&negative) {
+        reader.problem("unknown_symbol", "must be from 5m to 15m");
+    }
     Caching {
+        strategy: reader.word("strategy", &strategies).unwrap_or(usual.strategy),
+        adaptive_ttl: reader.word("adaptive_ttl", &adapts).unwrap_or(usual.adaptive_ttl),
         quote: reader.duration("quote").unwrap_or(usual.quote),
         quote_realtime: reader.duration("quote_realtime").unwrap_or(usual.quote_realtime),
+        compatibility_price: reader.duration("compatibility_price").unwrap_or(usual.compatibility_price),
         history: reader.duration("history").unwrap_or(usual.history),
+        aggregates: reader.duration("aggregates").unwrap_or(usual.aggregates),
         reference: reader.duration("reference").unwrap_or(usual.reference),
-        negative: reader.duration("unknown_symbol").unwrap_or(usual.negative),
-        max_bytes: reader
-            .count("max_megabytes", 1, 65_536)
-            .map_or(usual.max_bytes, |megabytes| megabytes << 20),
+        status: reader.duration("status").unwrap_or(usual.status),
+        negative,
+        max_entries: reader.count("max_entries", 1, 10_000_000).unwrap_or(usual.max_entries),
+        max_bytes: max_bytes.min(most),
+        eviction_share: reader.number("eviction_share", 0.001, 0.19).unwrap_or(usual.eviction_share),
+        refresh_ahead: reader.flag("refresh_ahead").unwrap_or(usual.refresh_ahead),
+        prefetch: reader.flag("prefetch").unwrap_or(usual.prefetch),
+        warm_up: reader.texts("warm_up").unwrap_or(usual.warm_up),
+        warm_up_remembered: reader
+            .count("warm_up_remembered", 0, 10_000)
+            .map_or(usual.warm_up_remembered, |count| count as u32),
+        memory_bytes,
     }
 }
 

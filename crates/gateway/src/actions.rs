@@ -7,6 +7,7 @@ use quality::adjustment::{CannotConvert, Record, convert};
 use vendors::{Capability, Data, Question, Rejection};
 
 use crate::answer::{AttemptError, Warning};
+use crate::cache::tags::Tags;
 use crate::gateway::Gateway;
 use crate::history::{BarsAsked, Part};
 use crate::pipeline::Terms;
@@ -242,7 +243,7 @@ impl Gateway {
         match self.store.put_actions(instrument, news).await {
             Ok(()) => {
                 if news_is_new {
-                    self.cache.invalidate(instrument);
+                    self.cache.invalidate(&Tags::about(instrument));
                 }
                 true
             }

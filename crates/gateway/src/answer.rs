@@ -7,9 +7,9 @@ use domain::{Basis, Delivery, Instant, InstrumentId, Range, VendorId};
 use quality::{Evidence, Finding, Grade};
 use vendors::{Blame, Data, Rejection};
 
-use crate::seams::TransportError;
-
+use crate::lifetime::Lasts;
 use crate::request::RequestId;
+use crate::seams::TransportError;
 
 /// How one attempt ended, by its word. An attempt is one exchange with a vendor: a page, a cookie and a
 /// probe are attempts of their own.
@@ -231,8 +231,8 @@ pub struct Answer {
     pub decision: Arc<Decision>,
     /// Requests counted against quotas, as `vendor.window`.
     pub quota: Vec<(String, u32)>,
-    /// How long it stays fresh in memory.
-    pub ttl: Duration,
+    /// How long it lasts in memory.
+    pub lasts: Lasts,
     /// Fresh until then.
     pub fresh_until: Instant,
     /// Served as stale until then at most.

@@ -3,7 +3,7 @@
 use domain::{Adjustment, Instant, VendorId};
 use vendors::Question;
 
-use crate::request::{Failover, Policy, Strategy};
+use crate::request::{Failover, Policy, Priority, Strategy};
 
 /// The question with those policy words that change who answers or what the numbers mean. Requests with
 /// equal keys share a flight and a cached answer; constraints (grade, age, cost) are checked on what comes.
@@ -28,6 +28,19 @@ impl FlightKey {
             strategy: policy.strategy,
             adjustment: policy.adjustment,
             asof: policy.asof,
+        }
+    }
+
+    /// The policy of whoever asks this question on nobody's behalf: what the key holds, nothing more.
+    pub fn policy(&self, priority: Priority) -> Policy {
+        Policy {
+            vendors: self.vendors.clone(),
+            failover: self.failover,
+            strategy: self.strategy,
+            adjustment: self.adjustment,
+            asof: self.asof,
+            priority,
+            ..Policy::default()
         }
     }
 }

@@ -9,18 +9,21 @@ use parking_lot::{Mutex, RwLock};
 use resilience::quota::{Quota, Window};
 use vendors::{Capability, Question};
 
-use crate::answer::{Answer, CacheState, Decision, Failure, Served, Unanswered, Why};
-use crate::cache::Cache;
+use crate::answer::{Answer, CacheState, Decision, Failure, Served, Unanswered, Warning, Why};
+use crate::cache::tags::{Invalidated, Namespace, Tags};
+use crate::cache::{Cache, Lookup};
 use crate::drift::shapes_fact;
 use crate::flight_key::FlightKey;
 use crate::flights::Flights;
+use crate::lifetime::Lifetimes;
 use crate::recall::Recall;
+use crate::rhythm::Rhythms;
 use crate::request::{Policy, Priority, Request, RequestId};
 use crate::rollup::Rollup;
 use crate::scribe::Scribe;
 use crate::seams::{Clock, Entropy, Store, StoreError, Transport};
 use crate::service_levels::Objectives;
-use crate::settings::Settings;
+use crate::settings::{Caching, Settings};
 use crate::trail::Trail;
 use crate::upstream::{Upstream, quota_settings};
 use crate::voices::Voices;
@@ -49,6 +52,8 @@ pub struct Gateway {
     pub(crate) calendars: Arc<Calendars>,
     pub(crate) cache: Cache,
     pub(crate) objectives: Objectives,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) rhythms: Rhythms,
     pub(crate) flights: Flights<FlightKey, Landed>,
     pub(crate) scribe: Scribe,
     pub(crate) voices: Voices,
@@ -93,12 +98,14 @@ impl Gateway {
             directory.insert(instrument);
         }
         Ok(Arc::new(Gateway {
-            cache: Cache::new(settings.cache.max_bytes),
+            cache: Cache::new(&settings.cache),
             objectives: Objectives::new(settings.service_levels.goals),
+            lifetimes: Lifetimes::new(settings.cache.clone()),
+            rhythms: Rhythms::new(settings.cache.memory_bytes),
             flights: Flights::default(),
-            scribe: Scribe::start(Arc::clone(&seams.store)),
-            voices: Voices::default(),
-            recall: Recall::default(),
+            scribe: Scribe::start(Arc::clone(&seams.store), settings.cache.memory_bytes),
+            voices: Voices::new(settings.cache.memory_bytes),
+            recall: Recall::new(settings.cache.memory_bytes),
             upstreams,
             directory: RwLock::new(Arc::new(directory)),
             rotation: Mutex::default(),
@@ -114,6 +121,7 @@ impl Gateway {
 
     /// Finishes what is written behind and gives back unused leases: the last step of a stop in good order.
     pub async fn close(&self) {
+        self.remember_asked_most().await;
         self.scribe.flush().await;
         for upstream in &self.upstreams {
             if upstream.limiter.is_limited()
@@ -187,6 +195,22 @@ impl Gateway {
         self.cache.len()
     }
 
+    /// How answers are kept in memory.
+    pub fn caching(&self) -> &Caching {
+        &self.settings.cache
+    }
+
+    /// What is in memory and how it is used (CCH-7).
+    pub fn cache_stats(&self) -> crate::cache::statistics::Stats {
+        self.cache.stats()
+    }
+
+    /// Drops every answer in memory that carries all of the tags, and says how many there were (CCH-8). The
+    /// store keeps what it has.
+    pub fn invalidate(&self, tags: &Tags) -> Invalidated {
+        self.cache.invalidate(tags)
+    }
+
     /// The decision record of a request, from memory or store.
     ///
     /// # Errors
@@ -250,17 +274,21 @@ impl Gateway {
 
     /// A fresh answer from memory, graded for this moment; `None` where a vendor or the store would be
     /// needed. The caller's constraints are not looked at.
-    pub fn fresh(&self, key: &FlightKey) -> Option<Served> {
-        match self.cache.look_up(key, self.clock.now()) {
-            crate::cache::Lookup::Fresh(answer) => Some(self.serve(answer, CacheState::Hit)),
-            crate::cache::Lookup::Stale(_) | crate::cache::Lookup::Missing => None,
-        }
+    pub fn fresh(self: &Arc<Self>, key: &FlightKey) -> Option<Served> {
+        let now = self.clock.now();
+        let Lookup::Fresh(kept) = self.cache.look_up(key, now, None) else { return None };
+        self.was_read(key, &kept, now);
+        let served = self.serve(Arc::clone(&kept.answer), CacheState::Hit);
+        self.cache.served(Namespace::of(&key.question), CacheState::Hit, Some(served.now.since(now)));
+        Some(served)
     }
 
-    /// Grades an answer for this moment.
+    /// Grades an answer for this moment. One past its time says so.
     pub fn serve(&self, answer: Arc<Answer>, cache: CacheState) -> Served {
         let now = self.clock.now();
-        let grade = self.grade_at(&answer, now, cache == CacheState::Stale);
+        let is_stale = cache == CacheState::Stale;
+        let grade = self.grade_at(&answer, now, is_stale);
+        let answer = if is_stale { said_to_be_stale(answer, now) } else { answer };
         Served { answer, cache, now, grade }
     }
 
@@ -292,16 +320,6 @@ impl Gateway {
         None
     }
 
-    /// Refreshes an answer while its stale form is served.
-    pub(crate) fn refresh_behind(self: &Arc<Self>, request: &Request, key: FlightKey) {
-        let gateway = Arc::clone(self);
-        let request = Request { id: self.new_request_id(), received_at: self.clock.now(), ..request.clone() };
-        let again = Arc::clone(self);
-        tokio::spawn(async move {
-            gateway.flights.join(key.clone(), || async move { again.fetch(&request, key).await }).await;
-        });
-    }
-
     /// It was asked a while ago, and nobody knew the symbol.
     pub(crate) fn remembered_unknown(&self, request: &Request) -> Unanswered {
         let trail = Trail::new(request.id.clone(), request.received_at, &request.question, &request.policy);
@@ -318,6 +336,17 @@ impl Gateway {
     pub fn voices_about(&self, instrument: &InstrumentId) -> Vec<crate::voices::Heard> {
         self.voices.about(instrument).to_vec()
     }
+}
+
+/// The answer with the warning that it is past its time.
+fn said_to_be_stale(answer: Arc<Answer>, now: Instant) -> Arc<Answer> {
+    if answer.warnings.iter().any(|warning| warning.code == "STALE") {
+        return answer;
+    }
+    let late = now.since(answer.fresh_until).as_millis();
+    let mut said = Arc::unwrap_or_clone(answer);
+    said.warnings.push(Warning::new("STALE", format!("served from memory {late} ms past its time")));
+    Arc::new(said)
 }
 
 /// Name of the fact that a vendor at this address is simulated.

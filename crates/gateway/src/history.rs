@@ -6,12 +6,13 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use domain::{
-    Adjustment, BarSeries, Calendar, Denomination, Instant, InstrumentId, Interval, Range, Session, VendorId,
+    Adjustment, Bar, BarSeries, Calendar, Denomination, Instant, InstrumentId, Interval, Range, Session, VendorId,
 };
 use vendors::{Capability, Data, Question, Rejection};
 
 use crate::aggregate::{aggregate, finer};
 use crate::answer::{Answer, AttemptError, CacheState, Warning, Why};
+use crate::cache::tags::{Namespace, Tags};
 use crate::gateway::Gateway;
 use crate::judge::Material;
 use crate::normalise;
@@ -324,10 +325,15 @@ impl Gateway {
         } else {
             vec![Range::new(stated.start, stated.end.min(final_until))]
         };
+        let key = self.series_key(upstream, asked, part);
+        if self.is_correction(&key, piece, &series).await {
+            self.cache.invalidate(&Tags { namespace: Some(Namespace::Bars), ..Tags::about(asked.instrument) });
+            trail.note(format!("{} corrects bars on record", upstream.vendor()));
+        }
         let kept = self
             .store
             .put_bars(NewBars {
-                key: self.series_key(upstream, asked, part),
+                key,
                 denomination: series.denomination,
                 bars: series.bars.clone(),
                 covered: Range::merged(covered),
@@ -351,6 +357,20 @@ impl Gateway {
             stored,
             cut_short: reply.cut_short || series.covers.is_some_and(|covers| covers.start > piece.start),
         })
+    }
+
+    /// Whether a vendor tells final bars otherwise than it did before.
+    async fn is_correction(&self, key: &SeriesKey, range: Range, series: &BarSeries) -> bool {
+        let before = match self.store.bars(key, range, None).await {
+            Ok(before) => before,
+            Err(error) => {
+                self.store_failed(&error);
+                return false;
+            }
+        };
+        let known: BTreeMap<Instant, &Bar> =
+            before.iter().filter(|row| row.bar.is_final).map(|row| (row.bar.start, &row.bar)).collect();
+        series.bars.iter().any(|bar| known.get(&bar.start).is_some_and(|before| *before != bar))
     }
 
     fn series_key(&self, upstream: &Upstream, asked: &BarsAsked<'_>, part: &Part) -> SeriesKey {

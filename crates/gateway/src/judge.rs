@@ -15,9 +15,9 @@ use quality::{BarContext, Evidence, Grade, QuoteContext, Verdict, validate_bars,
 use vendors::{Data, Question, Rejection};
 
 use crate::answer::{Answer, AttemptError, Coverage, RowEvidence, Served, Warning};
-use crate::cache::lifetime;
 use crate::gateway::Gateway;
 use crate::history::BarsAsked;
+use crate::lifetime::{Class, Lasts};
 use crate::pipeline::Reply;
 use crate::trail::Trail;
 use crate::upstream::Upstream;
@@ -26,7 +26,7 @@ use crate::upstream::Upstream;
 const FRESHNESS_CEILING: Duration = Duration::from_secs(300);
 /// Time to live that grades reckon with: that of a latest value (CCH-2), also where memory keeps it shorter.
 const GRADED_TTL: Duration = Duration::from_secs(10);
-/// A closed market's last value is kept in memory no longer than this.
+/// An end-of-day vendor has said its last so long after the close.
 const LONGEST_NIGHT: Duration = Duration::from_secs(12 * 3_600);
 
 /// Bars ready to be judged.
@@ -133,25 +133,10 @@ impl Gateway {
         answer.evidence = self.evidence(upstream, Kind::Quote, answer, completeness);
         let check = self.cross_check(upstream.vendor(), &id, &quote);
         with_cross_check(answer, &check);
-        let ttl = match answer.delivery {
-            Delivery::RealTime => self.settings.cache.quote_realtime.div_f64(1.1),
-            Delivery::Delayed(_) | Delivery::EndOfDay => self.settings.cache.quote,
-        };
-        self.set_lifetime(answer, self.until_it_moves(calendar, answer, ttl));
+        let question = Question::Quotes { instruments: vec![id.clone()], bid_ask: false };
+        let class = Class::of(&question, Some(upstream.settings.codec.profile().class), answer.delivery);
+        answer.lasts = Lasts { class, until: until_it_moves(calendar, answer) };
         Data::Quotes(vec![vendors::Quoted { instrument: id, quote: Ok(quote) }])
-    }
-
-    /// How long a live value stays as it is: the usual time in session, until the next opening once the
-    /// market has closed and the vendor has said its last.
-    fn until_it_moves(&self, calendar: Option<&Calendar>, answer: &Answer, usual: Duration) -> Duration {
-        let Some(calendar) = calendar else { return usual };
-        let now = answer.received_at;
-        let delay = answer.delivery.declared_delay().unwrap_or(LONGEST_NIGHT);
-        let settled = calendar.last_open_instant(now) + delay + Duration::from_secs(60);
-        if calendar.is_open(now) || now < settled {
-            return usual;
-        }
-        calendar.next_open(now).map_or(usual, |open| open.since(now).clamp(usual, LONGEST_NIGHT))
     }
 
     /// Compares a quote with what other vendors last said.
@@ -271,9 +256,20 @@ impl Gateway {
         if series.bars.is_empty() {
             answer.warnings.push(Warning::new("NO_DATA", "no bars in the asked range"));
         }
-        let usual = if running { self.settings.cache.quote } else { self.settings.cache.history };
+        answer.lasts = Lasts {
+            class: match (running, asked.native == asked.interval) {
+                (true, _) => Class::Latest,
+                (false, true) => Class::History,
+                (false, false) => Class::Aggregates,
+            },
+            until: match ends {
+                Some(_) if !running && complete && judged.coverage.gaps.is_empty() => {
+                    until_restated(calendar, asked, now, delay)
+                }
+                _ => None,
+            },
+        };
         answer.data = Data::Bars(series);
-        self.set_lifetime(&mut answer, usual);
         answer
     }
 
@@ -337,7 +333,7 @@ impl Gateway {
             warnings: Vec::new(),
             decision: trail.decision(None),
             quota: Vec::new(),
-            ttl: Duration::ZERO,
+            lasts: Lasts::as_usual(Class::of(question, upstream.map(|u| u.settings.codec.profile().class), delivery)),
             fresh_until: received_at,
             stale_until: received_at,
         };
@@ -356,12 +352,6 @@ impl Gateway {
                 ));
             }
         }
-        let usual = match question {
-            Question::Quotes { .. } => self.settings.cache.quote,
-            Question::Bars { .. } | Question::Trades { .. } => self.settings.cache.history,
-            _ => self.settings.cache.reference,
-        };
-        self.set_lifetime(&mut answer, usual);
         answer
     }
 
@@ -369,11 +359,6 @@ impl Gateway {
     fn plan_is_outdated(&self, upstream: &Upstream) -> bool {
         let verified = Instant::from_utc_midnight(upstream.settings.plan.verified_on);
         self.clock.now().since(verified) > Duration::from_secs(90 * 86_400)
-    }
-
-    fn set_lifetime(&self, answer: &mut Answer, ttl: Duration) {
-        answer.ttl = ttl;
-        (answer.fresh_until, answer.stale_until) = lifetime(ttl, answer.received_at, self.entropy.unit());
     }
 
     fn evidence(
@@ -455,6 +440,32 @@ impl Gateway {
             None => (id.venue() == domain::Venue::US).then_some(Denomination::USD),
         };
         record
+    }
+}
+
+/// Until when a live value stays as it is: until the next opening, once the market has closed and the vendor has
+/// said its last.
+fn until_it_moves(calendar: Option<&Calendar>, answer: &Answer) -> Option<Instant> {
+    let (calendar, now) = (calendar?, answer.received_at);
+    let delay = answer.delivery.declared_delay().unwrap_or(LONGEST_NIGHT);
+    let settled = calendar.last_open_instant(now) + delay + Duration::from_secs(60);
+    if calendar.is_open(now) || now < settled { None } else { calendar.next_open(now) }
+}
+
+/// Until when final bars of a range that has passed stay as they are: as traded for ever, restated ones until a
+/// split can take effect, at the next opening.
+fn until_restated(
+    calendar: Option<&Calendar>,
+    asked: &BarsAsked<'_>,
+    now: Instant,
+    delay: Duration,
+) -> Option<Instant> {
+    if asked.range.end > now - delay {
+        return None; // the next bar is still to come
+    }
+    match asked.adjustment {
+        Adjustment::Raw => Some(Instant::MAX),
+        _ => calendar?.next_open(now),
     }
 }
 

@@ -8,8 +8,10 @@ use resilience::circuit_breaker::Outcome as BreakerOutcome;
 use resilience::quota::Cost;
 use vendors::{Capability, Data, Decoded, HttpResponse, Question, Rejection};
 
+use crate::ahead::Purpose;
 use crate::answer::{Answer, AttemptError, CacheState, Outcome, Served, Unanswered, Why};
 use crate::cache::Lookup;
+use crate::cache::tags::Namespace;
 use crate::consequence;
 use crate::flight_key::FlightKey;
 use crate::gateway::Gateway;
@@ -69,20 +71,24 @@ impl Gateway {
     /// Answers in the currency and unit the vendor tells.
     pub(crate) async fn answer_as_told(self: &Arc<Self>, request: &Request) -> Result<Served, Unanswered> {
         let key = FlightKey::of(&request.question, &request.policy);
+        let namespace = Namespace::of(&request.question);
         let now = self.clock.now();
-        let stale = match self.cache.look_up(&key, now) {
-            Lookup::Fresh(answer) => {
-                let served = self.serve(answer, CacheState::Hit);
-                match self.unmet(&served, &request.policy) {
-                    None => return Ok(served),
-                    Some(_) => None,
+        let stale = match self.cache.look_up(&key, now, request.policy.fresh_for) {
+            Lookup::Fresh(kept) => {
+                self.was_read(&key, &kept, now);
+                let served = self.serve(Arc::clone(&kept.answer), CacheState::Hit);
+                if self.unmet(&served, &request.policy).is_none() {
+                    self.cache.served(namespace, CacheState::Hit, Some(served.now.since(now)));
+                    return Ok(served);
                 }
+                None
             }
-            Lookup::Stale(answer) => {
-                let served = self.serve(answer, CacheState::Stale);
+            Lookup::Stale(kept) => {
+                let served = self.serve(Arc::clone(&kept.answer), CacheState::Stale);
                 let fits = self.unmet(&served, &request.policy).is_none();
                 if fits && request.policy.stale == StaleAllowance::Allow {
-                    self.refresh_behind(request, key); // stale-while-revalidate
+                    self.revalidate(&key, &kept, request.policy.priority); // stale-while-revalidate
+                    self.cache.served(namespace, CacheState::Stale, None);
                     return Ok(served);
                 }
                 fits.then_some(served)
@@ -90,11 +96,12 @@ impl Gateway {
             Lookup::Missing => None,
         };
         if self.cache.is_unknown(&key, now) {
+            self.cache.refused_unknown(namespace);
             return Err(self.remembered_unknown(request));
         }
-        let fetched = self.join_flight(request, key).await;
-        match fetched {
+        match self.join_flight(request, key).await {
             Ok((answer, cache)) => {
+                self.cache.served(namespace, cache, None);
                 let served = self.serve(answer, cache);
                 match self.unmet(&served, &request.policy) {
                     None => Ok(served),
@@ -104,13 +111,27 @@ impl Gateway {
                     }),
                 }
             }
-            Err(unanswered) => match stale {
-                Some(served) if request.policy.stale == StaleAllowance::IfError => {
-                    Ok(self.serve_anew(served))
+            Err(unanswered) => match stale.filter(|_| request.policy.stale != StaleAllowance::Forbid) {
+                Some(served) => self.stale_on_error(served, request).ok_or(unanswered),
+                None => {
+                    self.cache.missed(namespace);
+                    Err(unanswered)
                 }
-                _ => Err(unanswered),
             },
         }
+    }
+
+    /// The answer past its time that was there before the vendors failed, if it may still be served.
+    fn stale_on_error(&self, served: Served, request: &Request) -> Option<Served> {
+        let namespace = Namespace::of(&request.question);
+        let served = self.serve_anew(served);
+        let may_be_served = served.now < served.answer.stale_until;
+        let fits = may_be_served && self.unmet(&served, &request.policy).is_none();
+        match fits {
+            true => self.cache.served(namespace, CacheState::Stale, None),
+            false => self.cache.missed(namespace),
+        }
+        fits.then_some(served)
     }
 
     async fn join_flight(
@@ -122,7 +143,7 @@ impl Gateway {
             .flights
             .join(key.clone(), || {
                 let (gateway, request) = (Arc::clone(self), request.clone());
-                async move { gateway.fetch(&request, key).await }
+                async move { gateway.fetch(&request, key, Purpose::Caller).await }
             })
             .await;
         match landed {
@@ -138,7 +159,9 @@ impl Gateway {
         self: Arc<Self>,
         request: &Request,
         key: FlightKey,
+        purpose: Purpose,
     ) -> Result<(Arc<Answer>, CacheState), Arc<Unanswered>> {
+        let began = self.clock.now();
         let trail = Trail::new(request.id.clone(), request.received_at, &request.question, &request.policy);
         let terms = Terms {
             deadline: request.received_at + self.time_for(request),
@@ -155,8 +178,7 @@ impl Gateway {
                 answer.decision = trail.decision(Some(by.into()));
                 self.recall.attempted(&answer.decision);
                 answer.quota = trail.quota();
-                let answer = Arc::new(answer);
-                self.cache.insert(key, Arc::clone(&answer));
+                let answer = self.keep_in_memory(key, answer, began, purpose);
                 self.keep(&answer);
                 self.seek_second_opinion(&answer);
                 Ok((answer, cache))
@@ -167,7 +189,7 @@ impl Gateway {
                 self.recall.keep(decision.id.clone(), Arc::clone(&decision));
                 self.scribe.decision(Arc::clone(&decision));
                 if matches!(why, Why::UnknownSymbol) {
-                    self.cache.insert_unknown(key, self.clock.now() + self.settings.cache.negative);
+                    self.remember_unknown(key);
                 }
                 Err(Arc::new(Unanswered { why, decision }))
             }
@@ -237,6 +259,7 @@ impl Gateway {
             }
             let exchange = trail.exchange(upstream.vendor(), question.capability().as_str(), sent_at);
             permit.sent();
+            upstream.demand.lock().spent(cost.units, sent_at);
             trail.spent(upstream.vendor(), &self.windows_of(upstream), cost);
             let until = terms.deadline.min(sent_at + upstream.settings.timeout);
             let reply = self.transport.send(upstream.address(), upstream.dress(wire.clone()), until).await;

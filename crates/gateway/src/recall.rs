@@ -8,12 +8,15 @@ use telemetry::Event;
 use tokio::sync::broadcast;
 
 use crate::answer::{Attempt, Decision};
+use crate::budget::Part;
 use crate::request::RequestId;
 
 /// Shards of the record memory: two requests seldom wait for one lock.
 const SHARDS: usize = 16;
-/// Records per shard.
+/// Records per shard at most.
 const RECORDS: usize = 4_096;
+/// Rough bytes of one record.
+const RECORD_BYTES: u64 = 2_000;
 /// Events kept.
 const EVENTS: usize = 1_000;
 /// Exchanges with vendors kept.
@@ -22,6 +25,8 @@ const ATTEMPTS: usize = 20_000;
 /// Decision records by request id, and the newest events. What falls out is in the store.
 pub struct Recall {
     shards: Vec<Mutex<Shard>>,
+    /// Records per shard.
+    records: usize,
     events: Mutex<VecDeque<Event>>,
     attempts: Mutex<VecDeque<(RequestId, Attempt)>>,
     told: broadcast::Sender<Event>,
@@ -35,18 +40,20 @@ struct Shard {
     oldest: usize,
 }
 
-impl Default for Recall {
-    fn default() -> Recall {
+impl Recall {
+    /// Remembers nothing yet, and later as many records as fit into their share of the memory.
+    pub fn new(memory_bytes: u64) -> Recall {
+        // Events and exchanges are few and small beside the records; a tenth is theirs.
+        let records = Part::Records.items(memory_bytes, RECORD_BYTES * 10 / 9);
         Recall {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            records: (records / SHARDS).clamp(1, RECORDS),
             events: Mutex::default(),
             attempts: Mutex::default(),
             told: broadcast::Sender::new(EVENTS),
         }
     }
-}
 
-impl Recall {
     fn shard(&self, id: &RequestId) -> &Mutex<Shard> {
         let hash = id.0.bytes().fold(0usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
         &self.shards[hash % SHARDS]
@@ -55,12 +62,12 @@ impl Recall {
     /// Keeps a record under an id.
     pub fn keep(&self, id: RequestId, decision: Arc<Decision>) {
         let mut shard = self.shard(&id).lock();
-        if shard.records.len() < RECORDS {
+        if shard.records.len() < self.records {
             shard.records.push((id, decision));
             return;
         }
         let place = shard.oldest;
-        shard.oldest = (place + 1) % RECORDS;
+        shard.oldest = (place + 1) % self.records;
         let given_way = std::mem::replace(&mut shard.records[place], (id, decision));
         drop(shard);
         // Outside the lock: it may be the last to hold a record.
@@ -121,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_newest_records_are_found_and_the_oldest_give_way() {
-        let recall = Recall::default();
+        let recall = Recall::new(1 << 30);
         let id = |n: usize| RequestId(format!("{n:08}").into());
         let decision = record("");
         let many = 3 * SHARDS * RECORDS;
@@ -137,7 +144,7 @@ mod tests {
 
     #[test]
     fn of_two_records_under_one_id_the_newer_is_found_wherever_the_ring_stands() {
-        let recall = Recall::default();
+        let recall = Recall::new(1 << 30);
         let id = RequestId("the caller's own".into());
         for round in 0..2 * RECORDS + 3 {
             recall.keep(id.clone(), record(&round.to_string()));

@@ -149,6 +149,9 @@ pub struct Policy {
     pub asof: Option<Instant>,
     /// Importance.
     pub priority: Priority,
+    /// How long the caller takes a remembered answer for fresh, where that is longer than the answer's own
+    /// time: the addresses of older systems (CCH-2).
+    pub fresh_for: Option<Duration>,
 }
 
 impl Policy {

@@ -7,6 +7,7 @@ use telemetry::Event;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::answer::{Decision, Failure};
+use crate::budget::Part;
 use crate::seams::Store;
 use crate::series::StoredQuote;
 
@@ -21,6 +22,8 @@ enum Note {
 
 /// At most so many notes wait; beyond, new ones are dropped and counted.
 const BACKLOG: usize = 20_000;
+/// Rough bytes of one note.
+const NOTE_BYTES: u64 = 1_000;
 /// At most so many notes go into one transaction.
 const BATCH: usize = 1_000;
 
@@ -31,9 +34,10 @@ pub struct Scribe {
 }
 
 impl Scribe {
-    /// Starts the writer on the current runtime.
-    pub fn start(store: Arc<dyn Store>) -> Scribe {
-        let (notes, inbox) = mpsc::channel(BACKLOG);
+    /// Starts the writer on the current runtime. As many notes may wait as fit into their share of the memory.
+    pub fn start(store: Arc<dyn Store>, memory_bytes: u64) -> Scribe {
+        let backlog = Part::Queue.items(memory_bytes, NOTE_BYTES).min(BACKLOG);
+        let (notes, inbox) = mpsc::channel(backlog);
         tokio::spawn(write(inbox, store));
         Scribe { notes, dropped: AtomicU64::new(0) }
     }

@@ -235,13 +235,11 @@ impl Gateway {
             Err(unanswered) if unanswered.why.is_the_callers() => return,
             Err(_) => (None, false),
         };
-        self.cache.count(matches!(cache, Some(CacheState::Hit | CacheState::Stale)));
         self.observe_class(AnswerClass::of(&request.question, cache), good, request.received_at);
     }
 
     /// An answer from memory went out the short way.
     pub fn observe_remembered(&self, received_at: Instant) {
-        self.cache.count(true);
         self.observe_class(AnswerClass::Cached, true, received_at);
     }
 

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use domain::{Adjustment, VendorId};
+use resilience::freshness::Adapts;
 use resilience::{circuit_breaker, quota, sla};
 use secrecy::SecretString;
 use vendors::{Codec, Plan};
 
+use crate::budget::Part;
 use crate::request::{Failover, Strategy};
 use crate::service_levels::ServiceLevels;
 
@@ -140,32 +142,97 @@ impl Default for ScoreWeights {
     }
 }
 
-/// How long answers are kept in memory (CCH-2).
+/// Which answers give way when memory is full, and whether their times follow experience (CCH-3, CCH-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Eviction {
+    /// What is asked for often stays (W-TinyLFU); times follow experience.
+    #[default]
+    Adaptive,
+    /// What is asked for often stays (W-TinyLFU); fixed times.
+    Lfu,
+    /// What was asked for last stays; times follow experience.
+    Lru,
+    /// What was asked for last stays; fixed times.
+    Ttl,
+}
+
+impl Eviction {
+    /// All strategies.
+    pub const ALL: [Eviction; 4] = [Eviction::Adaptive, Eviction::Lfu, Eviction::Lru, Eviction::Ttl];
+
+    /// The word of the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Eviction::Adaptive => "adaptive",
+            Eviction::Lfu => "lfu",
+            Eviction::Lru => "lru",
+            Eviction::Ttl => "ttl",
+        }
+    }
+}
+
+/// How answers are kept in memory (CCH-2, CCH-3, CCH-4, CCH-6).
 #[derive(Clone, Debug)]
 pub struct Caching {
-    /// Latest quotes.
+    /// Which answers give way, and whether times follow experience.
+    pub strategy: Eviction,
+    /// What times follow, where they follow anything.
+    pub adaptive_ttl: Adapts,
+    /// Latest quotes that come with a delay.
     pub quote: Duration,
     /// Latest quotes of a real-time vendor, jitter included.
     pub quote_realtime: Duration,
-    /// Bars and trades.
+    /// Prices on the addresses of older systems.
+    pub compatibility_price: Duration,
+    /// Bars, trades and news.
     pub history: Duration,
-    /// Actions, symbols, news lists.
+    /// What is built from finer bars.
+    pub aggregates: Duration,
+    /// Actions and symbols.
     pub reference: Duration,
+    /// Whether markets are open.
+    pub status: Duration,
     /// Unknown symbols.
     pub negative: Duration,
-    /// Memory for answers, in bytes.
+    /// Answers at most.
+    pub max_entries: u64,
+    /// Memory for answers, in bytes: at most half of `memory_bytes`.
     pub max_bytes: u64,
+    /// Share of the memory for answers that one newcomer may push out.
+    pub eviction_share: f64,
+    /// Whether answers that are asked for are fetched anew before they end.
+    pub refresh_ahead: bool,
+    /// Whether questions that come at regular times are asked before they come, in spare quota.
+    pub prefetch: bool,
+    /// Symbols whose quotes are fetched at the start, in spare quota.
+    pub warm_up: Vec<String>,
+    /// How many of the symbols that were asked for most are fetched at the start, in spare quota.
+    pub warm_up_remembered: u32,
+    /// The budget of everything held in memory, answers among it, in bytes.
+    pub memory_bytes: u64,
 }
 
 impl Default for Caching {
     fn default() -> Caching {
         Caching {
+            strategy: Eviction::default(),
+            adaptive_ttl: Adapts::default(),
             quote: Duration::from_secs(10),
             quote_realtime: Duration::from_secs(4),
+            compatibility_price: Duration::from_secs(30),
             history: Duration::from_secs(300),
+            aggregates: Duration::from_secs(600),
             reference: Duration::from_secs(3600),
+            status: Duration::from_secs(30),
             negative: Duration::from_secs(600),
-            max_bytes: 64 << 20,
+            max_entries: 10_000,
+            max_bytes: Part::Answers.of(256 << 20),
+            eviction_share: 0.1,
+            refresh_ahead: true,
+            prefetch: true,
+            warm_up: Vec::new(),
+            warm_up_remembered: 20,
+            memory_bytes: 256 << 20,
         }
     }
 }

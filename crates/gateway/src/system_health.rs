@@ -7,7 +7,7 @@ use resilience::sla::system::{self, Parts};
 use resilience::sla::{Report, Span, Status};
 use vendors::Capability;
 
-use crate::cache::CacheStats;
+use crate::cache::statistics::NamespaceStats;
 use crate::gateway::Gateway;
 use crate::request::Priority;
 use crate::upstream::Upstream;
@@ -27,7 +27,7 @@ pub struct SystemHealth {
     /// Every vendor in service.
     pub vendors: Vec<VendorHealth>,
     /// Every cache in memory.
-    pub caches: Vec<(&'static str, CacheStats)>,
+    pub caches: Vec<(&'static str, NamespaceStats)>,
     /// How far from its best, from 0 to 0.8.
     pub degradation: f64,
 }
@@ -83,7 +83,7 @@ impl Gateway {
             overall: system::overall(required.iter().map(|(_, status)| *status)),
             required,
             vendors,
-            caches: vec![("answers", self.cache.stats())],
+            caches: vec![("answers", self.cache.stats().total())],
             degradation,
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::{Adjustment, Delivery, Instant, VendorId};
 use parking_lot::Mutex;
 use resilience::circuit_breaker::{Admission, CircuitBreaker, Outcome as BreakerOutcome, Transition};
+use resilience::Forecast;
 use resilience::hedge::{self, Hedge};
 use resilience::quota::{self, Cost, Quota};
 use secrecy::ExposeSecret;
@@ -42,6 +43,8 @@ pub struct Upstream {
     pub hedge: Mutex<Hedge>,
     /// How it keeps its promises.
     pub levels: Levels,
+    /// How fast its quota is spent at present.
+    pub demand: Mutex<Forecast>,
     /// Which fields its replies have.
     pub shapes: Shapes,
     session: Mutex<Session>,
@@ -90,6 +93,7 @@ impl Upstream {
             )),
             hedge: Mutex::new(Hedge::new(hedge::Settings::default())),
             levels: Levels::new(settings.sla),
+            demand: Mutex::default(),
             shapes: Shapes::default(),
             session: Mutex::default(),
             removed: Mutex::default(),

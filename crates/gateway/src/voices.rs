@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::{Instant, InstrumentId, Price, Quote, VendorId};
 use moka::sync::Cache;
 
+use crate::budget::Part;
 use crate::upstream::Upstream;
 
 /// One vendor's newest price of an instrument.
@@ -30,13 +31,15 @@ pub struct Voices {
     heard: Cache<InstrumentId, Arc<Vec<Heard>>>,
 }
 
-impl Default for Voices {
-    fn default() -> Voices {
-        Voices { heard: Cache::new(10_000) }
-    }
-}
+/// Rough bytes of what a handful of vendors said about one instrument.
+const INSTRUMENT_BYTES: u64 = 800;
 
 impl Voices {
+    /// Nothing was heard yet. Remembers as many instruments as fit into their share of the memory.
+    pub fn new(memory_bytes: u64) -> Voices {
+        Voices { heard: Cache::new(Part::Voices.items(memory_bytes, INSTRUMENT_BYTES).min(10_000) as u64) }
+    }
+
     /// A voice younger than this need not be asked again.
     pub const HEARD: Duration = Duration::from_secs(60);
 

@@ -103,6 +103,7 @@ pub(crate) async fn gateway(
     let gateway = Gateway::open(seams, configuration.gateway, calendars, Directory::built_in()).await?;
     tokio::spawn(log_events(gateway.listen()));
     tokio::spawn(keep_house(Arc::clone(&gateway), sqlite));
+    tokio::spawn(warm_up(Arc::clone(&gateway)));
     Ok(gateway)
 }
 
@@ -150,10 +151,19 @@ async fn keep_house(gateway: Arc<Gateway>, store: Arc<storage::Sqlite>) {
             }
             Err(error) => tracing::warn!("rows past their age could not be dropped: {error}"),
         }
+        gateway.remember_asked_most().await;
         let drift = reference.drift();
         if drift.is_step() {
             gateway.clock_stepped(drift.ahead_ms);
         }
+    }
+}
+
+/// Fetches what is likely to be asked for, beside whatever is asked already.
+async fn warm_up(gateway: Arc<Gateway>) {
+    match gateway.warm_up().await {
+        0 => {}
+        came => tracing::info!("{came} quotes are in memory before anybody asked"),
     }
 }
 

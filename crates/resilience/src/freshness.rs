@@ -34,7 +34,7 @@ impl Ttl {
     /// Latest quotes and prices: 10 s.
     pub const LATEST: Ttl = Ttl::secs(10, 2, 20);
     /// Latest quotes of real-time equity feeds: never older than 4 s while fresh.
-    pub const EQUITY_REALTIME: Ttl = Ttl::millis(3_600, 1_000, 4_000);
+    pub const EQUITY_REALTIME: Ttl = Ttl::millis(3_600, 2_000, 4_000);
     /// Prices on the compatibility path: 30 s.
     pub const COMPATIBILITY_PRICE: Ttl = Ttl::secs(30, 10, 60);
     /// Series that may still grow: 300 s.

@@ -129,7 +129,7 @@ fn value_of(key: &Key) -> String {
         "base_url" => return "http://127.0.0.1:1".to_owned(),
         "api_key" => return "a-key-of-some-length".to_owned(),
         "rate_limits" => return "[{count: 5, per: minute}]".to_owned(),
-        "calendars" => return "[]".to_owned(),
+        "calendars" | "warm_up" => return "[]".to_owned(),
         "required" => return "[quote, bars]".to_owned(),
         _ => {}
     }
