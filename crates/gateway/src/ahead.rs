@@ -20,6 +20,8 @@ use crate::upstream::Upstream;
 
 /// The fact that holds what was asked for most.
 const ASKED_MOST: &str = "asked_most";
+/// Calls a day or month from which on one is a small thing.
+const LARGE: f64 = 1_000.0;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// For whom an answer is fetched.
@@ -259,8 +261,8 @@ impl Gateway {
 }
 
 /// Whether a vendor has quota that requests will not need: its end before the reset is unlikely even if one more
-/// call is spent, more is left than batch work must leave, and of a day or month no more is gone than its share
-/// of the time and half of the rest.
+/// call is spent, more is left than batch work must leave, and of a day or month, which must be a large one, no
+/// more is gone than half of its share of the time.
 fn has_spare(upstream: &Upstream, thrift: Thrift, now: Instant) -> bool {
     let plan = &upstream.settings.plan;
     if upstream.limiter.told_until(now).is_some() || (thrift == Thrift::Guessed && plan.request_micros > 0) {
@@ -270,13 +272,13 @@ fn has_spare(upstream: &Upstream, thrift: Thrift, now: Instant) -> bool {
     upstream.limiter.status(now).iter().all(|window| {
         let (left, limit) = (window.remaining.saturating_sub(1), f64::from(window.limit.count));
         let until_reset = window.resets_at.map_or(Duration::ZERO, |at| at.since(now));
-        let (horizon, floor) = match window.limit.window {
-            Window::Sliding(length) => (length, reserve(Priority::Batch)),
-            Window::Day => (until_reset, (1.0 + share(until_reset, DAY)) / 2.0),
-            Window::Month => (until_reset, (1.0 + share(until_reset, DAY * 30)) / 2.0),
+        let (horizon, floor, is_large) = match window.limit.window {
+            Window::Sliding(length) => (length, reserve(Priority::Batch), true),
+            Window::Day => (until_reset, (1.0 + share(until_reset, DAY)) / 2.0, limit >= LARGE),
+            Window::Month => (until_reset, (1.0 + share(until_reset, DAY * 30)) / 2.0, limit >= LARGE),
         };
         let outlook = demand.outlook(left, horizon, now);
-        outlook.probability < WARN && f64::from(left) >= floor * limit
+        is_large && outlook.probability < WARN && f64::from(left) >= floor * limit
     })
 }
 

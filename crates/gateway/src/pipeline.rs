@@ -75,7 +75,9 @@ impl Gateway {
         let now = self.clock.now();
         let stale = match self.cache.look_up(&key, now, request.policy.fresh_for) {
             Lookup::Fresh(kept) => {
-                self.was_read(&key, &kept, now);
+                if request.policy.fresh_for.is_none() {
+                    self.was_read(&key, &kept, now);
+                }
                 let served = self.serve(Arc::clone(&kept.answer), CacheState::Hit);
                 if self.unmet(&served, &request.policy).is_none() {
                     self.cache.served(namespace, CacheState::Hit, Some(served.now.since(now)));

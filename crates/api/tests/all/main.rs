@@ -8,6 +8,7 @@ mod answers;
 mod currency;
 mod health;
 mod lists;
+mod caching;
 mod compatibility;
 mod contract;
 mod refusals;

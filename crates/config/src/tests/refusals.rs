@@ -48,6 +48,35 @@ fn an_unknown_key_of_any_section_is_refused_with_the_nearest_known_one() {
 }
 
 #[test]
+fn a_cache_that_cannot_be_is_refused_with_what_would_be_right() {
+    // CCH-1, CCH-3, CCH-4: parts within the budget, never a fifth at once, unknown symbols for 5 to 15 minutes.
+    let text = "
+        cache:
+          strategy: clock
+          adaptive_ttl: popularity
+          memory_megabytes: 64
+          max_megabytes: 33
+          max_entries: 0
+          eviction_share: 0.2
+          unknown_symbol: 20m
+          refresh_ahead: sometimes
+          warm_up: {AAPL: 1}
+          warm_up_remembered: many
+    ";
+    assert_snapshot!(refused(text, &[]), @r"
+    cache.adaptive_ttl: is a text, and no such word; known are change, access
+    cache.eviction_share: is 0.2, and must be a number from 0.001 to 0.19
+    cache.max_entries: is 0, and must be a whole number from 1 to 10000000
+    cache.max_megabytes: is more than its part of the memory, and must be at most 32, half of cache.memory_megabytes
+    cache.refresh_ahead: is a text, and must be true or false
+    cache.strategy: is a text, and no such word; known are adaptive, lfu, lru, ttl
+    cache.unknown_symbol: must be from 5m to 15m
+    cache.warm_up: is a section, and must be a list of texts
+    cache.warm_up_remembered: is a text, and must be a whole number from 0 to 10000
+    ");
+}
+
+#[test]
 fn a_wrong_type_is_refused_with_what_would_be_right() {
     let text = "
         api: {listen: 8000}

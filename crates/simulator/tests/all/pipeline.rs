@@ -1,6 +1,7 @@
 //! The real pipeline over simulated vendors, on a virtual clock and a store in memory: days in
 //! milliseconds. RTE-1 to RTE-11, BRK-3 to BRK-5, LIM-1 to LIM-6, STO-3, ACT-3, SCH-5, GRD-3, VAL-1.
 
+mod caching;
 mod drift;
 mod entitlements;
 
@@ -29,6 +30,9 @@ struct Stage {
     vendors: Vec<(&'static str, &'static str, Option<Vec<Limit>>)>,
     tune: fn(&mut UpstreamSettings),
     bounds: quality::Bounds,
+    caching: Caching,
+    cross_check: bool,
+    directory: Directory,
 }
 
 impl Stage {
@@ -47,12 +51,20 @@ impl Stage {
         vendors: Vec<(&'static str, &'static str, Option<Vec<Limit>>)>,
     ) -> Stage {
         let clock = Arc::new(VirtualClock::starting_at(Instant::parse(at).unwrap()));
+        let latency = Latency { floor: Duration::from_millis(20), mean_extra: Duration::from_millis(5) };
+        Stage::slow(market, clock, vendors, latency)
+    }
+
+    fn slow(
+        market: Arc<Market>,
+        clock: Arc<VirtualClock>,
+        vendors: Vec<(&'static str, &'static str, Option<Vec<Limit>>)>,
+        latency: Latency,
+    ) -> Stage {
         let bottles = vendors
             .iter()
             .map(|(id, plan, limits)| {
                 let codec = vendors::find(id).unwrap();
-                let latency =
-                    Latency { floor: Duration::from_millis(20), mean_extra: Duration::from_millis(5) };
                 Bottle::new(codec, plan_of(id, plan, limits), vec!["simulated-key".into()])
                     .with_latency(latency)
             })
@@ -66,7 +78,7 @@ impl Stage {
             journal: Arc::new(Journal::new(100_000)),
         });
         let store = Arc::new(MemoryStore::new(clock.clone()));
-        Stage { world, store, clock, vendors, tune: |_| {}, bounds: quality::Bounds::default() }
+        Stage { world, store, clock, vendors, tune: |_| {}, bounds: quality::Bounds::default(), caching: Caching::default(), cross_check: false, directory: Directory::built_in() }
     }
 
     /// Opens a gateway: the first one, or after a crash another one on the same store.
@@ -98,8 +110,8 @@ impl Stage {
             .collect();
         let settings = Settings {
             upstreams,
-            routing: Routing { cross_check: false, ..Routing::default() },
-            cache: Caching::default(),
+            routing: Routing { cross_check: self.cross_check, ..Routing::default() },
+            cache: self.caching.clone(),
             deadlines: Deadlines::default(),
             grading: Default::default(),
             bounds: self.bounds,
@@ -110,7 +122,7 @@ impl Stage {
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(11));
         let transport = Arc::new(SimulatedTransport::new(self.world.clone()));
         let seams = Seams { clock, transport, store, entropy };
-        Gateway::open(seams, settings, Arc::new(Calendars::built_in()), Directory::built_in()).await.unwrap()
+        Gateway::open(seams, settings, Arc::new(Calendars::built_in()), self.directory.clone()).await.unwrap()
     }
 
     fn fails(&self, vendor: &'static str, fault: Fault, span: Duration) {
@@ -425,8 +437,8 @@ async fn history_is_fetched_once_and_only_what_is_missing_later() {
     let second = ask_range("2025-01-13", "2025-12-31").await.unwrap();
     assert_eq!(rows(&first), rows(&second));
     assert_eq!(stage.asked("polygon"), calls, "the second asks nobody");
-    // Past the memory cache the store answers.
-    stage.pass(Duration::from_secs(3600)).await;
+    // Past the memory cache, after the next opening, the store answers.
+    stage.pass(Duration::from_secs(23 * 3_600 + 60)).await;
     let third = ask_range("2025-01-13", "2025-12-31").await.unwrap();
     assert_eq!(third.cache, CacheState::Stored);
     assert_eq!(rows(&first), rows(&third));
