@@ -178,7 +178,8 @@ pub async fn invalidate(call: Call) -> Result<Reply, Problem> {
     let instrument = symbol.map(|text| call.resolve(&text, None)).transpose()?;
     let tags = Tags { instrument, vendor, basis, namespace };
     if (tags == Tags::default()) != all {
-        let detail = "name what is meant by instrument, vendor, basis or namespace, or all=true for everything";
+        let detail =
+            "name what is meant by instrument, vendor, basis or namespace, or all=true for everything";
         return Err(Problem::malformed(vec![Fault { parameter: "all".into(), detail: detail.into() }]));
     }
     let dropped = call.gateway.invalidate(&tags);
@@ -188,12 +189,8 @@ pub async fn invalidate(call: Call) -> Result<Reply, Problem> {
         1 => "one entry was dropped".to_owned(),
         many => format!("{many} entries were dropped"),
     };
-    let data = InvalidatedTold {
-        matched,
-        answers: dropped.answers,
-        unknown_symbols: dropped.unknown,
-        message,
-    };
+    let data =
+        InvalidatedTold { matched, answers: dropped.answers, unknown_symbols: dropped.unknown, message };
     let meta = ListMeta::of(&call, usize::try_from(matched).unwrap_or(usize::MAX));
     Ok(Reply::json(&InvalidateAnswer { data, meta }))
 }

@@ -44,7 +44,8 @@ pub(crate) fn caching(reader: &Reader<'_>) -> Caching {
     let most = Part::Answers.of(memory_bytes);
     let max_bytes = reader.count("max_megabytes", 1, 65_536).map_or(most, |megabytes| megabytes << 20);
     if max_bytes > most.next_multiple_of(1 << 20) {
-        let right = format!("at most {}, half of cache.memory_megabytes", most.next_multiple_of(1 << 20) >> 20);
+        let right =
+            format!("at most {}, half of cache.memory_megabytes", most.next_multiple_of(1 << 20) >> 20);
         reader.problem("max_megabytes", format!("is more than its part of the memory, and must be {right}"));
     }
     let negative = reader.duration("unknown_symbol").unwrap_or(usual.negative);

@@ -229,7 +229,8 @@ impl Gateway {
         tokio::spawn(async move {
             let mut expected = now + gap;
             loop {
-                let Some(fetch_at) = gateway.upgrade().map(|gateway| gateway.prefetch_at(&key, expected)) else {
+                let Some(fetch_at) = gateway.upgrade().map(|gateway| gateway.prefetch_at(&key, expected))
+                else {
                     return;
                 };
                 clock.sleep_until(fetch_at).await;

@@ -67,9 +67,7 @@ impl Cache {
         Cache {
             answers: Moka::builder()
                 .max_capacity(max_bytes)
-                .weigher(move |_, kept: &Arc<Kept>| {
-                    u32::try_from(kept.bytes.max(place)).unwrap_or(u32::MAX)
-                })
+                .weigher(move |_, kept: &Arc<Kept>| u32::try_from(kept.bytes.max(place)).unwrap_or(u32::MAX))
                 .eviction_policy(policy)
                 .expire_after(ByItsOwnEnd)
                 .eviction_listener(move |_, kept, cause| leaving.left(&kept, cause))

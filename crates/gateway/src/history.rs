@@ -6,7 +6,8 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use domain::{
-    Adjustment, Bar, BarSeries, Calendar, Denomination, Instant, InstrumentId, Interval, Range, Session, VendorId,
+    Adjustment, Bar, BarSeries, Calendar, Denomination, Instant, InstrumentId, Interval, Range, Session,
+    VendorId,
 };
 use vendors::{Capability, Data, Question, Rejection};
 
@@ -327,7 +328,8 @@ impl Gateway {
         };
         let key = self.series_key(upstream, asked, part);
         if self.is_correction(&key, piece, &series).await {
-            self.cache.invalidate(&Tags { namespace: Some(Namespace::Bars), ..Tags::about(asked.instrument) });
+            self.cache
+                .invalidate(&Tags { namespace: Some(Namespace::Bars), ..Tags::about(asked.instrument) });
             trail.note(format!("{} corrects bars on record", upstream.vendor()));
         }
         let kept = self

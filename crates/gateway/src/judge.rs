@@ -333,7 +333,11 @@ impl Gateway {
             warnings: Vec::new(),
             decision: trail.decision(None),
             quota: Vec::new(),
-            lasts: Lasts::as_usual(Class::of(question, upstream.map(|u| u.settings.codec.profile().class), delivery)),
+            lasts: Lasts::as_usual(Class::of(
+                question,
+                upstream.map(|u| u.settings.codec.profile().class),
+                delivery,
+            )),
             fresh_until: received_at,
             stale_until: received_at,
         };

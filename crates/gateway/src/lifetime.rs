@@ -192,9 +192,7 @@ impl Lifetimes {
         match answer.lasts.until {
             Some(Instant::MAX) => (Freshness::forever(from), None),
             Some(until) => (Freshness::until(until + times.base.mul_f64(SPREAD * draw), from), None),
-            None if !self.caching.strategy.adapts() => {
-                (Freshness::new(&times, times.base, draw, from), None)
-            }
+            None if !self.caching.strategy.adapts() => (Freshness::new(&times, times.base, draw, from), None),
             None => {
                 let group = (class, answer.instrument().cloned());
                 let learned = self.learned.get_with(group, || {
@@ -246,7 +244,8 @@ fn scaled(usual: Ttl, base: Duration) -> Ttl {
         return usual;
     }
     let by = base.as_secs_f64() / usual.base.as_secs_f64();
-    let scale = |span: Duration| Duration::try_from_secs_f64(span.as_secs_f64() * by).unwrap_or(Duration::MAX);
+    let scale =
+        |span: Duration| Duration::try_from_secs_f64(span.as_secs_f64() * by).unwrap_or(Duration::MAX);
     Ttl { base, min: scale(usual.min), max: scale(usual.max), ceiling: scale(usual.ceiling) }
 }
 
@@ -306,7 +305,10 @@ mod tests {
         let caching =
             Caching { quote: secs(20), quote_realtime: secs(2), history: secs(30), ..Caching::default() };
         let latest = caching.ttl(Class::Latest);
-        assert_eq!((latest.base, latest.min, latest.max, latest.ceiling), (secs(20), secs(4), secs(40), secs(80)));
+        assert_eq!(
+            (latest.base, latest.min, latest.max, latest.ceiling),
+            (secs(20), secs(4), secs(40), secs(80))
+        );
         assert_eq!(caching.ttl(Class::EquityRealtime).max, secs(2));
         assert_eq!(caching.ttl(Class::History).base, secs(30));
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use domain::{Adjustment, Delivery, Instant, VendorId};
 use parking_lot::Mutex;
-use resilience::circuit_breaker::{Admission, CircuitBreaker, Outcome as BreakerOutcome, Transition};
 use resilience::Forecast;
+use resilience::circuit_breaker::{Admission, CircuitBreaker, Outcome as BreakerOutcome, Transition};
 use resilience::hedge::{self, Hedge};
 use resilience::quota::{self, Cost, Quota};
 use secrecy::ExposeSecret;

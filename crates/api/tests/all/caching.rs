@@ -17,7 +17,10 @@ async fn the_cache_tells_what_it_holds_and_how_it_is_used_in_fractions() {
     stage.get("/v1/quotes/latest?symbols=ZZQQ").await;
     let told = stage.get("/v1/cache").await.json();
     let (data, quotes) = (&told["data"], &told["data"]["namespaces"]["quotes"]);
-    assert_eq!((data["strategy"].as_str(), data["adaptive_ttl"].as_str()), (Some("adaptive"), Some("change")));
+    assert_eq!(
+        (data["strategy"].as_str(), data["adaptive_ttl"].as_str()),
+        (Some("adaptive"), Some("change"))
+    );
     assert_eq!(quotes["hits"], 4);
     assert_eq!(quotes["misses"], 2, "{quotes}");
     assert_eq!(quotes["refused_unknown"], 1);
@@ -61,7 +64,9 @@ async fn an_operator_clears_by_tag_and_hears_how_much_that_was_or_that_it_was_no
 async fn a_clear_without_a_tag_or_with_a_wrong_one_clears_nothing() {
     let stage = Stage::new(&VENDORS).await;
     stage.get("/v1/quotes/latest?symbols=AAPL").await;
-    for query in ["", "all=false", "all=true&vendor=polygon", "namespace=everything", "vendor=nobody", "tag=x"] {
+    for query in
+        ["", "all=false", "all=true&vendor=polygon", "namespace=everything", "vendor=nobody", "tag=x"]
+    {
         let refused = stage.ask("POST", &format!("/v1/cache/invalidate?{query}"), &[]).await;
         assert_eq!(refused.status, 400, "{query}: {}", refused.text);
     }
@@ -74,11 +79,12 @@ async fn a_price_of_older_systems_is_served_from_memory_for_thirty_seconds() {
     let stage = Stage::new(&[("yahoo", "public")]).await;
     let cached = async || stage.get("/price/AAPL").await.json()["cached"].as_bool().unwrap();
     assert!(!cached().await);
+    let calls = stage.asked("yahoo");
     for _ in 0..5 {
         stage.pass(Duration::from_secs(5)).await;
         assert!(cached().await);
     }
-    assert_eq!(stage.asked("yahoo"), 1);
+    assert_eq!(stage.asked("yahoo"), calls);
     // A native quote has its own, shorter time.
     assert_eq!(stage.get("/v1/quotes/latest?symbols=AAPL").await.json()["meta"]["cache"]["state"], "miss");
     stage.pass(Duration::from_secs(34)).await;

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Adjustment, Anchor, Basis, Delivery, Instant, InstrumentId, Price, Quote, Session, Venue, VendorId};
+use domain::{
+    Adjustment, Anchor, Basis, Delivery, Instant, InstrumentId, Price, Quote, Session, VendorId, Venue,
+};
 use parking_lot::Mutex;
 use quality::Evidence;
 use quality::grade::Kind;
@@ -67,7 +69,12 @@ fn quote(number: usize, event: Option<u64>, received: u64, decision: &Arc<Decisi
         stored: false,
         coverage: None,
         findings: vec![],
-        evidence: Evidence::new(Kind::Quote, Duration::ZERO, Duration::from_secs(10), Duration::from_secs(300)),
+        evidence: Evidence::new(
+            Kind::Quote,
+            Duration::ZERO,
+            Duration::from_secs(10),
+            Duration::from_secs(300),
+        ),
         rows: None,
         warnings: vec![],
         decision: Arc::clone(decision),

@@ -78,7 +78,17 @@ impl Stage {
             journal: Arc::new(Journal::new(100_000)),
         });
         let store = Arc::new(MemoryStore::new(clock.clone()));
-        Stage { world, store, clock, vendors, tune: |_| {}, bounds: quality::Bounds::default(), caching: Caching::default(), cross_check: false, directory: Directory::built_in() }
+        Stage {
+            world,
+            store,
+            clock,
+            vendors,
+            tune: |_| {},
+            bounds: quality::Bounds::default(),
+            caching: Caching::default(),
+            cross_check: false,
+            directory: Directory::built_in(),
+        }
     }
 
     /// Opens a gateway: the first one, or after a crash another one on the same store.

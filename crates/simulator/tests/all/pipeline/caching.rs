@@ -211,7 +211,8 @@ async fn a_vendor_that_corrects_bars_on_record_drops_what_was_made_of_them() {
         simulated: true,
     };
     let learned_at = stage.clock.now();
-    let news = NewBars { key, denomination: series.denomination, bars: vec![wrong], covered: vec![], learned_at };
+    let news =
+        NewBars { key, denomination: series.denomination, bars: vec![wrong], covered: vec![], learned_at };
     stage.store.put_bars(news).await.unwrap();
     let summer = daily(&gateway, "AAPL", "2025-07-01", "2025-07-03", Adjustment::Raw);
     let corrected = ask(&gateway, summer, Policy::default()).await.unwrap();
@@ -291,7 +292,11 @@ async fn prefetch_and_warm_up_never_spend_what_requests_will_need() {
         let _ = quote(&gateway, "AAPL").await;
         stage.pass(20 * MINUTE).await;
     }
-    assert_eq!(gateway.cache_stats().total().fetched_ahead, 0, "a rhythm is no reason to spend a day's quota");
+    assert_eq!(
+        gateway.cache_stats().total().fetched_ahead,
+        0,
+        "a rhythm is no reason to spend a day's quota"
+    );
     let sixty = vec![Limit { count: 60, per: Per::Sliding(MINUTE) }];
     let stage = Stage::limited(SESSION, vec![("finnhub", "free", Some(sixty))]);
     let gateway = stage.open().await;
