@@ -352,3 +352,36 @@ async fn a_strategy_changes_what_an_answer_lasts() {
         assert_eq!(fixed, !strategy.adapts(), "{}: {lives:?}", strategy.as_str());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn bars_in_progress_finished_ones_and_ones_built_from_finer_bars_are_of_three_classes() {
+    let stage = Stage::new(SESSION, &[("finnhub", "premium")]);
+    let gateway = stage.open().await;
+    let at = |text| Instant::parse(text).unwrap();
+    let class_of = async |interval, end| {
+        let question = Question::Bars {
+            instrument: gateway.directory().resolve("AAPL", None).unwrap(),
+            interval,
+            range: Range::new(at("2026-11-16T00:00:00Z"), at(end)),
+            adjustment: Adjustment::Split,
+            session: Session::Regular,
+        };
+        ask(&gateway, question, Policy::default()).await.unwrap().answer.lasts.class.as_str()
+    };
+    let day = "2026-11-18T00:00:00Z";
+    assert_eq!(class_of(Interval::H1, day).await, "history");
+    assert_eq!(class_of(Interval::H4, day).await, "aggregates", "finnhub has no bars of four hours");
+    assert_eq!(class_of(Interval::D1, "2026-11-18T15:30:00Z").await, "latest");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_answer_that_ends_while_the_vendors_are_waited_for_is_not_served() {
+    let stage = Stage::new(SESSION, &[("yahoo", "public")]);
+    let gateway = stage.open().await;
+    let first = quote(&gateway, "AAPL").await.unwrap();
+    stage.fails("yahoo", Fault::Hang, 60 * MINUTE);
+    stage.clock.sleep_until(first.answer.stale_until - Duration::from_secs(1)).await;
+    // The deadline of a quote is two seconds: by then the answer is past its ceiling.
+    assert!(quote_under(&gateway, StaleAllowance::IfError).await.is_err());
+    assert!(gateway.now() > first.answer.stale_until);
+}
