@@ -11,7 +11,7 @@ use crate::run;
 const LINES: &[&[&str]] = &[
     &["mda"],
     &["api", "config", "runtime", "storage", "simulator"],
-    &["gateway"],
+    &["gateway", "reliable"],
     &["vendors", "resilience", "quality", "telemetry"],
     &["domain"],
 ];
@@ -27,7 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("rusqlite", &["storage"]),
     ("serde", &["vendors", "config", "api", "storage", "simulator", "mda"]),
     ("serde-saphyr", &["config"]),
-    ("tokio", &["gateway", "api", "config", "runtime", "storage", "simulator", "mda"]),
+    ("tokio", &["gateway", "reliable", "api", "config", "runtime", "storage", "simulator", "mda"]),
     ("utoipa", &["api"]),
 ];
 
@@ -100,6 +100,7 @@ mod tests {
         assert_eq!(violations("gateway", &["domain", "vendors", "tokio"]), Vec::<String>::new());
         assert!(violations("domain", &["gateway"])[0].contains("domain may not use gateway"));
         assert!(violations("storage", &["runtime"])[0].contains("same line"));
+        assert!(violations("gateway", &["reliable"])[0].contains("same line"));
         assert!(violations("gateway", &["axum"])[0].contains("belongs to api"));
         assert!(violations("gateway", &["test_data"])[0].contains("tests only"));
         assert!(violations("stranger", &[])[0].contains("stands on no line"));

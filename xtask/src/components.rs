@@ -120,6 +120,7 @@ pub(crate) fn short_fuzz() -> Result<()> {
 /// What takes hours.
 pub(crate) fn long() -> Result<()> {
     ensure()?;
+    run::cargo(&["nextest", "run", "--workspace", "--run-ignored", "only", "ten_million"])?;
     fuzz(LONG_FUZZ_SECS)?;
     run::cargo(&["bench", "--workspace"])
 }

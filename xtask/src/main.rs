@@ -102,6 +102,7 @@ fn quick() -> Result<()> {
 
 /// All tests. Last, so that the runner's own summary ends the output.
 fn tests() -> Result<()> {
+    run::cargo(&["test", "-q", "--doc", "-p", "reliable", "--locked"])?;
     run::cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])
 }
 

@@ -45,8 +45,10 @@ fn every_crate_is_part_of_the_binary() {
         .filter(|(_, package)| package["manifest_path"].as_str().unwrap().contains("/crates/"))
         .map(|(name, _)| *name)
         .collect();
-    // Finds recorded data for tests, and is part of nothing else.
-    let missing: Vec<_> = in_crates.difference(&reached).filter(|name| **name != "test_data").collect();
+    // One finds recorded data for tests; the other is a library for other programs (SLA-6), and what it is made of
+    // is part of the binary.
+    let aside = ["test_data", "reliable"];
+    let missing: Vec<_> = in_crates.difference(&reached).filter(|name| !aside.contains(*name)).collect();
     assert!(missing.is_empty(), "{missing:?} are built and used by nobody");
     assert!(reached.len() >= 12, "{reached:?}");
 }

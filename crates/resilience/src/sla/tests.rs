@@ -129,12 +129,13 @@ fn an_unused_vendor_is_unknown_and_never_degraded() {
 /// What each breach leads to, from a vendor that was healthy.
 #[test]
 fn each_broken_promise_is_named() {
+    type Act<'a> = &'a dyn Fn(&mut Monitor) -> Option<StatusChange>;
     let judged = |completeness, lateness: u64| Judged {
         quality: Some(0.9),
         completeness: Some(completeness),
         lateness: Some(Duration::from_secs(lateness)),
     };
-    let broken = |act: &dyn Fn(&mut Monitor) -> Option<StatusChange>| {
+    let broken = |act: Act<'_>| {
         let mut monitor = monitor();
         good_calls(&mut monitor, 0..60);
         act(&mut monitor).map(|change| (change.from, change.to, change.breach))
@@ -143,7 +144,7 @@ fn each_broken_promise_is_named() {
         calls.iter().filter_map(|(took, good)| monitor.record(ms(*took), *good, at(60))).last()
     };
     use Status::{Degraded, Failed, Healthy};
-    let rows: [(&dyn Fn(&mut Monitor) -> Option<StatusChange>, _); 9] = [
+    let rows: [(Act<'_>, _); 9] = [
         (&|m| calls(m, &[(1, false), (1, false)]), None),
         (&|m| calls(m, &[(1, false); 3]), Some((Healthy, Failed, Some(Breach::FailuresInARow)))),
         (

@@ -89,7 +89,7 @@ fn the_rates_are_those_of_the_windows() {
     for _ in 0..20_000 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         second += (random >> 40) % 4;
-        let bad = (random >> 33) % 50 == 0;
+        let bad = (random >> 33).is_multiple_of(50);
         objective.record(ms(20), !bad, at(second));
         history.push((at(second), bad));
     }
