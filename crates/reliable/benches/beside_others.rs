@@ -91,7 +91,7 @@ fn our_monitor() -> Work {
     let work = move || {
         now += STEP;
         micros = micros * 7_919 % 400_009;
-        black_box(monitor.record(Duration::from_micros(micros), micros % 50 != 0, now));
+        black_box(monitor.record(Duration::from_micros(micros), !micros.is_multiple_of(50), now));
     };
     ("monitor: ours, all spans and the status", Box::new(work))
 }
