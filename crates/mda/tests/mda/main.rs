@@ -13,6 +13,7 @@ mod web;
 
 mod failures;
 mod payloads;
+mod promises;
 mod quotas;
 mod quotes;
 mod refusals;
