@@ -70,3 +70,28 @@ fn required(reader: &Reader<'_>) -> Option<Vec<&'static str>> {
     }
     Some(required)
 }
+
+#[cfg(test)]
+mod tests {
+    // SLA-2.
+    use super::*;
+
+    #[test]
+    fn no_class_loses_its_promises() {
+        let told = |class| {
+            let promised = of_class(class);
+            (promised.p95.as_secs(), promised.p99.as_secs(), promised.success, promised.failures)
+        };
+        assert_eq!(told(VendorClass::ExchangeBook), (1, 2, 0.95, 3));
+        assert_eq!(told(VendorClass::DexAggregator), (3, 5, 0.90, 5));
+        assert_eq!(told(VendorClass::Social), (5, 10, 0.85, 3));
+        for class in [
+            VendorClass::EquityRealtime,
+            VendorClass::EquityDelayed,
+            VendorClass::EndOfDay,
+            VendorClass::News,
+        ] {
+            assert_eq!(told(class), (2, 5, 0.95, 3), "{}", class.as_str());
+        }
+    }
+}
