@@ -8,8 +8,10 @@ use axum::body::Body;
 use axum::extract::{RawPathParams, Request};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either, Ready, ready};
+use gateway::request::ConsumerId;
 use gateway::{Failure, Gateway, RequestId};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -19,12 +21,15 @@ use tower_http::compression::predicate::SizeAbove;
 
 use crate::call::{About, Call, Reply, header_value};
 use crate::compat::Trouble;
+use crate::door::Door;
 use crate::error::{Code, Problem};
 use crate::hot::Hot;
 use crate::routes::{Dialect, ROUTES, Route};
 
 /// Bodies up to this size are not compressed.
 const SMALL: u16 = 1_024;
+/// Bodies of requests have at most so many bytes.
+const LONGEST_BODY: usize = 256 << 10;
 /// Methods and dialect of what no route knows.
 const UNMATCHED: &str = "unmatched";
 
@@ -34,6 +39,8 @@ pub struct Service {
     pub gateway: Arc<Gateway>,
     /// What this process is.
     pub about: Arc<About>,
+    /// Who may ask; `None`: anyone.
+    pub door: Option<Door>,
 }
 
 /// The application: clone it per connection.
@@ -47,7 +54,8 @@ pub struct App {
 /// The application over a gateway.
 pub fn app(gateway: Arc<Gateway>, about: About) -> App {
     let pages = crate::docs::pages(about.version);
-    let service = Arc::new(Service { gateway, about: Arc::new(about) });
+    let door = Door::of(&gateway);
+    let service = Arc::new(Service { gateway, about: Arc::new(about), door });
     let mut router = Router::new();
     let mut templates: Vec<&str> = ROUTES.iter().map(|route| route.template).collect();
     templates.sort_unstable();
@@ -79,7 +87,16 @@ impl App {
 
     /// The reply, where memory holds all of it; `None` sends the request to the [`router`](App::router).
     pub fn remembered<B>(&self, request: &http::Request<B>) -> Option<Response> {
-        self.hot.answer(&self.service, request)
+        let Some(door) = &self.service.door else { return self.hot.answer(&self.service, request) };
+        let consumer = door.know(request.headers()).ok()?;
+        let mut response = self.hot.answer(&self.service, request)?;
+        let now = self.service.gateway.now();
+        let passed = consumer.take(now);
+        if passed.wait.is_some() {
+            return None; // the ordinary way refuses, and says why
+        }
+        passed.sign(response.headers_mut(), now);
+        Some(response)
     }
 
     /// The router, for whoever serves it by other means.
@@ -98,8 +115,8 @@ fn methods(service: &Arc<Service>, template: &'static str) -> MethodRouter {
         let service = Arc::clone(service);
         let answer = move |params: RawPathParams, request: Request| {
             let service = Arc::clone(&service);
-            let (asked, _body) = request.into_parts();
-            async move { service.run(route, &params, &asked).await }
+            let (asked, body) = request.into_parts();
+            async move { service.run(route, &params, &asked, body).await }
         };
         let filter = if route.method == Method::POST { MethodFilter::POST } else { MethodFilter::GET };
         router = router.merge(on(filter, answer));
@@ -118,10 +135,42 @@ fn methods(service: &Arc<Service>, template: &'static str) -> MethodRouter {
 
 impl Service {
     /// Answers one request on its route.
-    async fn run(&self, route: &Route, params: &RawPathParams, asked: &Parts) -> Response {
+    async fn run(&self, route: &Route, params: &RawPathParams, asked: &Parts, body: Body) -> Response {
         let received_at = self.gateway.now();
         let id = self.request_id(&asked.headers);
+        let door = self.door.as_ref();
+        let entry =
+            door.map(|door| door.enter(route.template, &asked.headers, received_at)).unwrap_or_default();
+        let mut response = match &entry.refused {
+            Some(problem) => {
+                let reply = self.problem(route.template, route.dialect, &id, received_at, problem);
+                self.finish(reply, &id, received_at, &asked.headers)
+            }
+            None => self.answer(route, params, asked, body, &id, received_at, entry.consumer).await,
+        };
+        if let Some(passed) = entry.passed {
+            passed.sign(response.headers_mut(), received_at);
+        }
+        response
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "each is one fact of one request")]
+    async fn answer(
+        &self,
+        route: &Route,
+        params: &RawPathParams,
+        asked: &Parts,
+        body: Body,
+        id: &RequestId,
+        received_at: domain::Instant,
+        consumer: Option<ConsumerId>,
+    ) -> Response {
+        let body = match route.method {
+            Method::POST => axum::body::to_bytes(body, LONGEST_BODY).await,
+            _ => Ok(Bytes::new()),
+        };
         let path = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let (body, is_too_large) = (body.as_ref().cloned().unwrap_or_default(), body.is_err());
         let call = Call {
             gateway: Arc::clone(&self.gateway),
             about: Arc::clone(&self.about),
@@ -129,17 +178,22 @@ impl Service {
             received_at,
             query: asked.uri.query().unwrap_or_default().to_owned(),
             headers: asked.headers.clone(),
+            consumer,
+            body,
             path,
         };
-        let answered = AssertUnwindSafe((route.answer)(call)).catch_unwind().await;
+        let answered = match is_too_large {
+            true => Ok(Err(crate::costs::too_large(LONGEST_BODY))),
+            false => AssertUnwindSafe((route.answer)(call)).catch_unwind().await,
+        };
         let answered = answered.unwrap_or_else(|_panic| {
             Err(Problem::new(Code::Internal, "the gateway failed; the request id finds it in the log"))
         });
         let reply = match answered {
             Ok(reply) => reply,
-            Err(problem) => self.problem(route.template, route.dialect, &id, received_at, &problem),
+            Err(problem) => self.problem(route.template, route.dialect, id, received_at, &problem),
         };
-        self.finish(reply, &id, received_at, &asked.headers)
+        self.finish(reply, id, received_at, &asked.headers)
     }
 
     /// Refuses a request that has no route.
@@ -177,6 +231,9 @@ impl Service {
             Dialect::Compatible => Reply::json(&Trouble { detail: document.detail.clone() }),
         };
         reply.status = problem.code.status();
+        if problem.code == Code::Unauthorized {
+            reply.push(header::WWW_AUTHENTICATE, "Bearer");
+        }
         if let Some(allow) = problem.attached.allow {
             reply.push(header::ALLOW, allow);
         }

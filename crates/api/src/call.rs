@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use domain::{Instant, InstrumentId, SymbolError};
 use futures_util::future::BoxFuture;
+use gateway::request::ConsumerId;
 use gateway::{Gateway, Policy, Request, RequestId, Served, Unanswered, Why};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use vendors::Question;
@@ -34,6 +36,10 @@ pub struct Call {
     pub query: String,
     /// Its headers.
     pub headers: HeaderMap,
+    /// Who asks, where consumers have keys.
+    pub consumer: Option<ConsumerId>,
+    /// Its body, of a POST.
+    pub body: Bytes,
     /// What stands in the place of each name of the route's template, decoded.
     pub path: Vec<(String, String)>,
 }
@@ -139,6 +145,7 @@ impl Call {
     /// # Errors
     /// Why there is no answer.
     pub async fn ask(&self, id: RequestId, question: Question, policy: Policy) -> Result<Served, Refusal> {
+        let policy = Policy { consumer: self.consumer, ..policy };
         let request = Request { id, question, policy, received_at: self.received_at };
         let answered = self.gateway.answer(&request).await;
         let decision = match &answered {

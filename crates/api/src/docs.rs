@@ -47,6 +47,9 @@ use crate::words::{FORM, POLICY};
         paths::service_levels,
         paths::cache,
         paths::invalidate,
+        paths::costs,
+        paths::budgets,
+        paths::estimate,
         paths::healthz,
         paths::readyz,
         paths::livez,
@@ -79,7 +82,9 @@ mod paths {
         HealthAnswer, HistoryAnswer, PriceAnswer, RootAnswer, SourcesAnswer, SymbolsAnswer, Trouble,
         ValidateAnswer,
     };
+    use crate::costs::{BudgetList, CostsAnswer};
     use crate::error::ProblemDocument;
+    use crate::estimate::EstimateAnswer;
     use crate::health::{LevelsAnswer, SystemHealthTold};
     use crate::ops::{Alive, Live};
     use crate::records::{AttemptList, EventList, ExplainAnswer, FailureList};
@@ -205,6 +210,25 @@ mod paths {
             Query "basis" Option<String>, "Of bars restated like this: raw, split, dividend, all";
             Query "namespace" Option<String>, "quotes, bars, trades, actions, news, reference";
             Query "all" Option<bool>, "Everything, where no tag is given";
+        }
+        costs get "/v1/costs" "operations" "What was spent, on what and for whom, and what could be saved" CostsAnswer {
+            Query "start" Option<String>, "UTC date, included; the first of this month unless given";
+            Query "end" Option<String>, "UTC date, not included; tomorrow unless given";
+            Query "by" Option<String>, "vendor, consumer, endpoint, symbol, day, request";
+            Query "format" Option<String>, "json, csv";
+            Query "limit" Option<u64>, "Exchanges of a page, for by=request";
+            Query "page_token" Option<String>, "The former page's next_page_token";
+        }
+        budgets get "/v1/budgets" "operations" "What may still be spent" BudgetList {}
+        estimate post "/v1/estimate" "operations" "What a request would take, before anything is asked; words in the query or as a JSON object" EstimateAnswer {
+            Query "kind" Option<String>, "quotes, bars, trades, news";
+            Query "symbols" Option<String>, "Symbols, separated by commas; here or in the body";
+            Query "interval" Option<String>, "1s 1m 5m 15m 30m 1h 4h 1d 1w 1mo";
+            Query "start" Option<String>, "RFC 3339 or a date; included";
+            Query "end" Option<String>, "RFC 3339 or a date; not included";
+            Query "adjustment" Option<String>, "raw, split, dividend, all";
+            Query "session" Option<String>, "regular, extended";
+            Query "limit" Option<u64>, "Rows at most, of trades and news";
         }
         healthz get "/healthz" "operations" "How the process fares" Alive {}
         readyz get "/readyz" "operations" "Whether anything can be served" Alive {}

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::Instant;
+use gateway::answer::Whose;
 use gateway::{Attempt, Decision, RequestId, Skipped, Unanswered, Why};
 use http::StatusCode;
 use serde::Serialize;
@@ -33,8 +34,12 @@ pub enum Code {
     BadUpstream,
     /// Vendors offer this, and none can be asked now.
     NoHealthyVendor,
-    /// Vendors offer this, and the quota of each is spent.
+    /// Vendors offer this, and the quota of each, or a budget, is spent.
     BudgetExhausted,
+    /// The request brings no key, or one that nobody has.
+    Unauthorized,
+    /// A consumer's own limit or budget is spent.
+    ClientQuota,
     /// The deadline passed first.
     Deadline,
     /// The store cannot be read.
@@ -67,7 +72,7 @@ impl Category {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Code; 13] = [
+    pub const ALL: [Code; 15] = [
         Code::BadRequest,
         Code::UnknownSymbol,
         Code::NotFound,
@@ -78,6 +83,8 @@ impl Code {
         Code::BadUpstream,
         Code::NoHealthyVendor,
         Code::BudgetExhausted,
+        Code::Unauthorized,
+        Code::ClientQuota,
         Code::Deadline,
         Code::StoreUnavailable,
         Code::Internal,
@@ -110,8 +117,17 @@ impl Code {
             Code::NoHealthyVendor => {
                 (503, "NO_HEALTHY_VENDOR", true, Vendor, "high", "no vendor can be asked at present")
             }
-            Code::BudgetExhausted => {
-                (503, "BUDGET_EXHAUSTED", true, Vendor, "medium", "the quota of every vendor is spent")
+            Code::BudgetExhausted => (
+                503,
+                "BUDGET_EXHAUSTED",
+                true,
+                Vendor,
+                "medium",
+                "the quota of every vendor, or a budget, is spent",
+            ),
+            Code::Unauthorized => (401, "UNAUTHORIZED", false, Caller, "low", "the request has no valid key"),
+            Code::ClientQuota => {
+                (429, "CLIENT_QUOTA", true, Caller, "low", "the consumer's own limit or budget is spent")
             }
             Code::Deadline => {
                 (504, "DEADLINE", true, Vendor, "high", "no vendor answered before the deadline")
@@ -290,10 +306,22 @@ fn code_of(why: &Why, decision: &Decision) -> (Code, String) {
     match why {
         Why::UnknownSymbol => (Code::UnknownSymbol, why.to_string()),
         Why::Unsupported { .. } => (Code::Unsupported, why.to_string()),
-        Why::NoHealthyVendor { .. } if only_quota_is_missing(decision) => (
-            Code::BudgetExhausted,
-            with_hints("every vendor that offers this has spent its quota".to_owned()),
-        ),
+        Why::NoHealthyVendor { .. } if only_quota_is_missing(decision) => match spent_budget(decision) {
+            Some((Whose::Consumer, until)) => {
+                (Code::ClientQuota, format!("the budget of this key is spent until {until}"))
+            }
+            Some((whose, until)) => (
+                Code::BudgetExhausted,
+                with_hints(format!(
+                    "the {} budget is spent until {until}, and no free vendor can answer",
+                    whose.as_str()
+                )),
+            ),
+            None => (
+                Code::BudgetExhausted,
+                with_hints("every vendor that offers this has spent its quota".to_owned()),
+            ),
+        },
         Why::NoHealthyVendor { .. } => (Code::NoHealthyVendor, with_hints(why.to_string())),
         Why::BadUpstream if only_silence_came(decision) => (Code::Deadline, Why::Deadline.to_string()),
         Why::BadUpstream => (Code::BadUpstream, with_hints(why.to_string())),
@@ -325,12 +353,21 @@ fn only_quota_is_missing(decision: &Decision) -> bool {
     let mut quota = false;
     for candidate in &decision.candidates {
         match candidate.skipped {
-            Some(Skipped::Quota(_)) => quota = true,
+            Some(Skipped::Quota(_) | Skipped::Budget { .. }) => quota = true,
             None | Some(Skipped::ToldToWait(_) | Skipped::Breaker(_) | Skipped::Drained) => return false,
             Some(_) => {}
         }
     }
     quota && decision.attempts.is_empty()
+}
+
+/// The budget that keeps a vendor from being asked, and when the first such starts anew.
+fn spent_budget(decision: &Decision) -> Option<(Whose, Instant)> {
+    let budgets = decision.candidates.iter().filter_map(|candidate| match candidate.skipped {
+        Some(Skipped::Budget { whose, until }) => Some((whose, until)),
+        _ => None,
+    });
+    budgets.min_by_key(|(_, until)| *until)
 }
 
 /// Every vendor that was asked kept silent until its time was over.

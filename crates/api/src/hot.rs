@@ -125,6 +125,8 @@ fn call(service: &Service, query: &str, now: Instant) -> Call {
         received_at: now,
         query: query.to_owned(),
         headers: HeaderMap::new(),
+        consumer: None,
+        body: Bytes::new(),
         path: Vec::new(),
     }
 }

@@ -1,6 +1,7 @@
 //! Our answers in other programs' formats.
 
 pub mod decoded;
+pub mod door;
 pub mod app;
 pub mod server;
 mod hot;
@@ -21,6 +22,8 @@ pub mod reference;
 pub mod compare;
 pub mod records;
 pub mod rollups;
+pub mod costs;
+pub mod estimate;
 pub mod vendors_told;
 pub mod health;
 pub mod cache_told;

@@ -379,7 +379,8 @@ pub struct CandidateTold {
 }
 
 impl CandidateTold {
-    fn of(candidate: &Candidate) -> CandidateTold {
+    /// Of a candidate.
+    pub fn of(candidate: &Candidate) -> CandidateTold {
         CandidateTold {
             vendor: candidate.vendor.as_str(),
             score: candidate.score.map(rounded),

@@ -10,7 +10,7 @@ use crate::meta::{AttemptMade, Explanation, attempts_made};
 use crate::vendors_told::ListMeta;
 use crate::words::read_vendor;
 
-fn store_failed(_: StoreError) -> Problem {
+pub(crate) fn store_failed(_: StoreError) -> Problem {
     Problem::new(Code::StoreUnavailable, "the store cannot be read at present")
 }
 

@@ -5,7 +5,8 @@ use http::Method;
 
 use crate::call::Handler;
 use crate::{
-    bars, cache_told, compare, compat, health, lists, ops, quotes, records, reference, rollups, vendors_told,
+    bars, cache_told, compare, compat, costs, estimate, health, lists, ops, quotes, records, reference,
+    rollups, vendors_told,
 };
 
 /// In whose words an address speaks.
@@ -80,6 +81,9 @@ routes! {
     Native GET "/v1/service-levels" => health::levels,
     Native GET "/v1/cache" => cache_told::cache,
     Native POST "/v1/cache/invalidate" => cache_told::invalidate,
+    Native GET "/v1/costs" => costs::costs,
+    Native GET "/v1/budgets" => costs::budgets,
+    Native POST "/v1/estimate" => estimate::estimate,
     Native GET "/healthz" => ops::health,
     Native GET "/readyz" => ops::ready,
     Native GET "/livez" => ops::live,

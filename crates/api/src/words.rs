@@ -222,6 +222,7 @@ impl Words {
             asof: self.instant("asof"),
             priority: self.choose("priority", &Priority::ALL, priority_word).unwrap_or_default(),
             fresh_for: None,
+            consumer: None,
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::problem::{Problems, Record};
 use crate::reader::Reader;
 use crate::text::suggestion;
-use crate::{layers, sections, vendor};
+use crate::{layers, sections, spending, vendor};
 
 /// Environments a configuration may have an overlay for.
 const ENVIRONMENTS: &[(&str, &str)] = &[
@@ -25,7 +25,7 @@ const LOG_LEVELS: &[(&str, &str)] =
     &[("error", "error"), ("warn", "warn"), ("info", "info"), ("debug", "debug"), ("trace", "trace")];
 
 /// Sections of the customary layout that this version does not act on: refused rather than dropped.
-const NOT_YET: &[&str] = &["alerting", "security", "memory", "schedule"];
+const NOT_YET: &[&str] = &["alerting", "memory", "schedule"];
 
 /// Customary variables that this version does not act on: named rather than dropped.
 pub(crate) const NO_EFFECT: &[&str] = &[
@@ -165,9 +165,12 @@ pub(crate) fn read(
     };
     let level = monitoring.word("log_level", LOG_LEVELS);
     let told = set(variable, "LOG_LEVEL").and_then(|word| word_of("LOG_LEVEL", &word, LOG_LEVELS, record));
+    let environment = chosen.or(written).unwrap_or("development");
+    let spending = spending::spending(&root, environment);
+    let asks_for_keys = !spending.consumers.is_empty();
     Configuration {
-        environment: chosen.or(written).unwrap_or("development"),
-        listen: listen(&root.section("api"), variable, flags),
+        environment,
+        listen: listen(&root.section("api"), asks_for_keys, variable, flags),
         data: data(&root.section("storage"), variable, flags),
         log_level: told.or(level).unwrap_or("info"),
         calendars: root.texts("calendars").unwrap_or_default().into_iter().map(PathBuf::from).collect(),
@@ -179,6 +182,7 @@ pub(crate) fn read(
             grading: sections::grading(&root.section("quality_scoring")),
             bounds: sections::bounds(&root.section("validation")),
             service_levels: crate::service_levels::promised(&root.section("service_levels")),
+            spending,
         },
         notices: Vec::new(),
     }
@@ -211,7 +215,12 @@ fn port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|port| *port > 0)
 }
 
-fn listen(api: &Reader<'_>, variable: &dyn Fn(&str) -> Option<String>, flags: &Flags) -> SocketAddr {
+fn listen(
+    api: &Reader<'_>,
+    asks_for_keys: bool,
+    variable: &dyn Fn(&str) -> Option<String>,
+    flags: &Flags,
+) -> SocketAddr {
     let mut address = SocketAddr::from(([127, 0, 0, 1], 8000));
     if let Some(text) = api.text("listen") {
         let parts = text.rsplit_once(':').and_then(|(host, number)| {
@@ -236,10 +245,10 @@ fn listen(api: &Reader<'_>, variable: &dyn Fn(&str) -> Option<String>, flags: &F
         }
     }
     let address = flags.listen.unwrap_or(address);
-    if !address.ip().is_loopback() {
+    if !address.ip().is_loopback() && !asks_for_keys {
         api.notice(
             "listen",
-            format!("{address} can be reached from other machines, and this version asks nobody for a key"),
+            format!("{address} can be reached from other machines, and nobody is asked for a key: `security.consumers` has none"),
         );
     }
     address

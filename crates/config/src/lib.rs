@@ -8,6 +8,7 @@ pub mod plans;
 pub mod vendor;
 pub mod sections;
 pub mod service_levels;
+mod spending;
 pub mod configuration;
 pub mod reference;
 pub mod vendors_page;

@@ -1,11 +1,13 @@
 //! Vendors' plans: YAML text to checked data.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Date, Delivery, Interval};
 use vendors::plan::{Limit, Per, SpendLimit};
-use vendors::{Capability, Codec, Offer, Plan};
+use vendors::price::Unit;
+use vendors::{Capability, Codec, ObjectKind, Offer, Plan, Tariff, Tier};
 
 use crate::layers;
 use crate::problem::{Problems, Record};
@@ -51,6 +53,7 @@ pub fn of(codec: &dyn Codec) -> Result<Plans, Problems> {
         if !plans.iter().any(|plan| plan.name == default) {
             root.problem("default", format!("names no plan; there are {}", names.join(", ")));
         }
+        let plans = with_next(plans);
         let timeout = root.duration("timeout").unwrap_or(Duration::from_secs(5));
         Plans { default, plans, timeout }
     };
@@ -91,6 +94,7 @@ fn plan(codec: &dyn Codec, name: &str, reader: &Reader<'_>) -> Plan {
     let _ = reader.text("source");
     let _ = reader.text("note");
     let Limits { limits, spend } = limits(reader, "limits").unwrap_or_default();
+    let price = price(reader, delivery == Delivery::RealTime);
     Plan {
         name: name.to_owned(),
         verified_on,
@@ -99,9 +103,66 @@ fn plan(codec: &dyn Codec, name: &str, reader: &Reader<'_>) -> Plan {
         entitlements,
         delivery,
         history: reader.count("history_days", 1, 100_000).map(|days| Duration::from_secs(days * 86_400)),
-        request_micros: reader.count("price_per_request_micros", 0, 1_000_000_000).unwrap_or(0),
+        request_micros: price.micros,
         monthly_usd: reader.count("price_per_month_usd", 0, 1_000_000).unwrap_or(0) as u32,
+        tariff: price.tariff,
     }
+}
+
+/// A plan's price of a unit, and how it charges besides.
+struct Price {
+    micros: u64,
+    tariff: Tariff,
+}
+
+/// Reads prices (CST-2). What real time costs on top is in the price of a plan that delivers in real time.
+fn price(reader: &Reader<'_>, real_time: bool) -> Price {
+    const DEAREST: u64 = 1_000_000_000;
+    let micros = reader.count("price_per_request_micros", 0, DEAREST).unwrap_or(0);
+    let percent = reader.count("price_realtime_percent", 100, 1_000).unwrap_or(100);
+    let extra = reader.count("price_realtime_extra_micros", 0, DEAREST).unwrap_or(0);
+    let tiers: Vec<(&str, Tier)> = Tier::ALL.into_iter().map(|tier| (tier.as_str(), tier)).collect();
+    let units: Vec<(&str, Unit)> = Unit::ALL.into_iter().map(|unit| (unit.as_str(), unit)).collect();
+    let by_endpoint = reader.section("price_by_endpoint_micros");
+    let endpoints = Capability::all().map(Capability::as_str).fold(Vec::new(), |mut known, word| {
+        if !known.iter().any(|(name, _)| name == word)
+            && let Some(micros) = by_endpoint.count(word, 0, DEAREST)
+        {
+            known.push((word.to_owned(), micros));
+        }
+        known
+    });
+    let by_object = reader.section("price_per_object_micros");
+    let objects = ObjectKind::ALL
+        .into_iter()
+        .filter_map(|kind| Some((kind, by_object.count(kind.as_str(), 0, DEAREST)?)))
+        .collect();
+    Price {
+        micros: if real_time { micros * percent / 100 + extra } else { micros },
+        tariff: Tariff {
+            tier: reader.word("tier", &tiers).unwrap_or_default(),
+            unit: reader.word("price_per", &units).unwrap_or_default(),
+            included: reader.count("included_per_month", 0, u64::MAX).unwrap_or(0),
+            endpoints,
+            objects,
+            objects_a_month: reader.count("objects_per_month", 1, u64::MAX),
+            next: None,
+        },
+    }
+}
+
+/// The plans, each with the next dearer one.
+fn with_next(plans: Vec<Plan>) -> Vec<Plan> {
+    let dearer = |plan: &Plan| {
+        let others = plans.iter().filter(|other| other.monthly_usd > plan.monthly_usd);
+        others.min_by_key(|other| other.monthly_usd).cloned()
+    };
+    let next: Vec<Option<Plan>> = plans.iter().map(dearer).collect();
+    let mut plans = plans;
+    for (plan, next) in plans.iter_mut().zip(next) {
+        plan.tariff.next = next.map(Arc::new);
+    }
+    plans
 }
 
 /// A list of limits as written.
@@ -179,6 +240,44 @@ mod tests {
             let plans = of(*codec).unwrap_or_else(|problems| panic!("{problems}"));
             assert!(plans.find(&plans.default).is_some());
         }
+    }
+
+    #[test]
+    fn the_price_book_is_that_of_the_requirements() {
+        // CST-2.
+        let plan = |vendor: &str, plan: &str| {
+            let plans = of(vendors::find(vendor).unwrap()).unwrap();
+            plans.find(plan).unwrap_or_else(|| panic!("{vendor} has no plan {plan}")).clone()
+        };
+        let price = |vendor: &str, name: &str, endpoint: &str| {
+            let usage = vendors::Usage { endpoint, symbols: 1, weight: 1, objects: 0 };
+            plan(vendor, name).price(&usage, 0)
+        };
+        assert_eq!(price("iex_cloud", "free", "quote"), 100);
+        assert_eq!(price("iex_cloud", "individual", "quote"), 100 + 200);
+        assert_eq!(price("polygon", "premium", "quote"), 2_000 * 3 / 2);
+        assert_eq!(plan("polygon", "premium").monthly_usd, 99);
+        assert_eq!((price("finnhub", "premium", "news"), price("finnhub", "premium", "quote")), (1_000, 0));
+        assert_eq!(plan("alpha_vantage", "free").tariff.next.unwrap().name, "premium_75");
+        assert_eq!(plan("polygon", "premium").tariff.tier, Tier::Premium);
+        for codec in vendors::ALL {
+            for plan in of(*codec).unwrap().plans {
+                let free = plan.tariff.tier == Tier::Free;
+                assert!(!free || plan.monthly_usd == 0, "{} {}", codec.profile().id, plan.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_price_book_of_x_is_by_the_object() {
+        // CST-2: its dialect is not spoken yet, so its plans are read by themselves.
+        let record = RefCell::new(Record::default());
+        let text = include_str!("../../vendors/plans/x.yaml");
+        let tree = layers::parse("plans of x", text, &mut record.borrow_mut().problems);
+        let read = price(&Reader::root(&tree["plans"]["pay_per_use"], &record), true);
+        assert_eq!(read.tariff.objects, [(ObjectKind::Post, 5_000), (ObjectKind::User, 10_000)]);
+        assert_eq!((read.tariff.unit, read.tariff.objects_a_month), (Unit::Object, Some(2_000_000)));
+        assert_eq!(read.micros, 0);
     }
 
     #[test]

@@ -198,6 +198,39 @@ pub(crate) const KEYS: &[Key] = &[
         "`change`",
         "What times follow: `change` lengthens them by a fifth where a refetch finds the same and shortens them by a fifth where it does not; `access` does so for hits and misses. Never beyond a class's bounds.",
     ),
+    (
+        "budgets.month_usd",
+        "`1000`",
+        "US dollars that may be spent in a UTC month on everything together, monthly fees aside. Free vendors go on \
+         when it is spent.",
+    ),
+    ("budgets.day_usd", "the thirtieth part of the month's", "The same for a UTC day."),
+    ("budgets.vendors.VENDOR.month_usd", "`1000`", "The same for one vendor."),
+    (
+        "budgets.vendors.VENDOR.day_usd",
+        "the thirtieth part of the month's",
+        "The same for one vendor and a UTC day.",
+    ),
+    (
+        "security.consumers",
+        "none",
+        "Those who may ask, by their keys (`Authorization: Bearer` or `X-Api-Key`). Without any, anyone may.",
+    ),
+    ("security.consumers[].name", "none", "Its name in the ledger and in events."),
+    ("security.consumers[].key", "none", "Its key; only its SHA-256 is kept."),
+    ("security.consumers[].key_sha256", "none", "Instead of the key, its SHA-256 in hexadecimal digits."),
+    (
+        "security.consumers[].tier",
+        "`basic`",
+        "Requests a minute: basic 100 (150 in staging), premium 1,000, enterprise 10,000.",
+    ),
+    ("security.consumers[].per_minute", "the tier's", "Requests a minute instead of the tier's."),
+    (
+        "security.consumers[].budget.month_usd",
+        "`1000`",
+        "US dollars that may be spent for it in a UTC month.",
+    ),
+    ("security.consumers[].budget.day_usd", "the thirtieth part of the month's", "The same for a UTC day."),
     ("cache.quote", "`10s`", "How long a delayed quote, or a bar in progress, stays fresh."),
     ("cache.quote_realtime", "`4s`", "How long a real-time quote stays fresh at most, jitter included."),
     (
@@ -320,7 +353,11 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
 
 /// Every key the reader asks for, with what it takes, by path.
 pub(crate) fn asked() -> BTreeMap<String, String> {
-    let tree = json!({"data_sources": {"yahoo": {"rate_limits": [{"count": 1, "per": "day"}]}}});
+    let tree = json!({
+        "data_sources": {"yahoo": {"rate_limits": [{"count": 1, "per": "day"}]}},
+        "budgets": {"vendors": {"yahoo": {}}},
+        "security": {"consumers": [{}]},
+    });
     let record = RefCell::new(Record::default());
     read(&tree, &|_| None, &Flags::default(), &record);
     let general = |path: String| match path.strip_prefix("data_sources.") {
@@ -328,7 +365,7 @@ pub(crate) fn asked() -> BTreeMap<String, String> {
             let key = rest.split_once('.').map_or("", |(_, key)| key);
             format!("data_sources.VENDOR.{}", key.replace("[0]", "[]"))
         }
-        None => path,
+        None => path.replace("vendors.yahoo", "vendors.VENDOR").replace("[0]", "[]"),
     };
     record.into_inner().asked.into_iter().map(|(path, takes)| (general(path), takes)).collect()
 }
@@ -379,7 +416,7 @@ everything, starts nothing and tells every problem at once.
 - `vendors` is another name of `data_sources`, and a vendor may go by an alias (`massive` is `polygon`, `yfinance` is
   `yahoo`). A vendor that stands twice in one file is refused.
 - An unknown key is refused. So are the customary sections this version does not act on: `alerting`,
-  `security`, `memory`, `schedule`.
+  `memory`, `schedule`.
 
 ## Keys
 

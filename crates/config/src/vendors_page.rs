@@ -98,11 +98,16 @@ fn included(plan: &Plan) -> String {
 }
 
 fn price(plan: &Plan) -> String {
-    match (plan.monthly_usd, plan.request_micros) {
+    let unit = plan.tariff.unit.as_str();
+    let mut told = match (plan.monthly_usd, plan.request_micros) {
         (0, 0) => "free".to_owned(),
         (month, 0) => format!("{month} USD a month"),
-        (month, micros) => format!("{month} USD a month, {micros} millionths a request"),
+        (month, micros) => format!("{month} USD a month, {micros} millionths a {unit}"),
+    };
+    for (endpoint, micros) in &plan.tariff.endpoints {
+        told.push_str(&format!(", {micros} millionths a {unit} of {endpoint}"));
     }
+    told
 }
 
 const INTRODUCTION: &str = "\

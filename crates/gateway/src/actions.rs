@@ -154,16 +154,8 @@ impl Gateway {
         trail: &Trail,
         terms: Terms,
     ) -> StoredActions {
-        let up_to_date = |ranges: &[Range]| {
-            Range::new(range.start, range.end - RECORD_HOLDS).minus(ranges).is_empty()
-                && ranges.iter().any(|known| known.end + RECORD_HOLDS >= range.end)
-        };
         let mut fetched = false;
-        let kinds = [
-            (Capability::Splits, !up_to_date(&known.splits_known)),
-            (Capability::Dividends, dividends && !up_to_date(&known.dividends_known)),
-        ];
-        for (capability, needed) in kinds {
+        for (capability, needed) in needed_actions(&known, range, dividends) {
             if needed {
                 fetched |= self.fetch_actions(asked, capability, range, trail, terms).await;
             }
@@ -269,6 +261,22 @@ impl Gateway {
             self.keep_actions(upstream, instrument, &kinds, range, series.actions.clone(), received_at).await;
         }
     }
+}
+
+/// Which kinds of actions of a range the record lacks.
+pub(crate) fn needed_actions(
+    known: &StoredActions,
+    range: Range,
+    dividends: bool,
+) -> [(Capability, bool); 2] {
+    let up_to_date = |ranges: &[Range]| {
+        Range::new(range.start, range.end - RECORD_HOLDS).minus(ranges).is_empty()
+            && ranges.iter().any(|known| known.end + RECORD_HOLDS >= range.end)
+    };
+    [
+        (Capability::Splits, !up_to_date(&known.splits_known)),
+        (Capability::Dividends, dividends && !up_to_date(&known.dividends_known)),
+    ]
 }
 
 /// The question for actions of one kind.

@@ -74,6 +74,31 @@ pub struct Attempt {
     pub retry_at: Option<Instant>,
 }
 
+/// Whose budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Whose {
+    /// That of everything together.
+    Overall,
+    /// The vendor's.
+    Vendor,
+    /// The consumer's.
+    Consumer,
+}
+
+impl Whose {
+    /// All of them.
+    pub const ALL: [Whose; 3] = [Whose::Overall, Whose::Vendor, Whose::Consumer];
+
+    /// The stable word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Whose::Overall => "overall",
+            Whose::Vendor => "vendor",
+            Whose::Consumer => "consumer",
+        }
+    }
+}
+
 /// Why a vendor was not asked.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Skipped {
@@ -103,6 +128,13 @@ pub enum Skipped {
     OutOfCoverage,
     /// Costs more than the caller allows.
     TooExpensive,
+    /// A budget is spent.
+    Budget {
+        /// Whose.
+        whose: Whose,
+        /// When it starts anew.
+        until: Instant,
+    },
     /// It was not its turn: an earlier one answered.
     NotNeeded,
 }
@@ -124,6 +156,7 @@ impl Skipped {
             Skipped::WrongBasis => "wrong_basis",
             Skipped::OutOfCoverage => "out_of_coverage",
             Skipped::TooExpensive => "too_expensive",
+            Skipped::Budget { .. } => "budget",
             Skipped::NotNeeded => "not_needed",
         }
     }
@@ -134,6 +167,7 @@ impl Skipped {
             Skipped::Unconfigured(variable) => Some(format!("set {variable}")),
             Skipped::Breaker(state) => Some((*state).to_owned()),
             Skipped::Quota(at) | Skipped::ToldToWait(at) => Some(at.to_string()),
+            Skipped::Budget { whose, until } => Some(format!("{} until {until}", whose.as_str())),
             _ => None,
         }
     }
@@ -373,6 +407,14 @@ pub enum AttemptError {
     /// The question would cost more than its caller allows.
     #[error("it would cost more than allowed")]
     TooExpensive,
+    /// A budget is spent.
+    #[error("{} budget is spent until {until}", whose.as_str())]
+    BudgetSpent {
+        /// Whose.
+        whose: Whose,
+        /// When it starts anew.
+        until: Instant,
+    },
     /// No reply came.
     #[error("transport failed")]
     Transport(#[source] TransportError),
@@ -394,7 +436,9 @@ impl AttemptError {
             AttemptError::BreakerOpen { .. } | AttemptError::Transport(_) | AttemptError::Unfit(_) => {
                 Blame::Vendor
             }
-            AttemptError::QuotaSpent { .. } | AttemptError::Deadline => Blame::Ourselves,
+            AttemptError::QuotaSpent { .. } | AttemptError::BudgetSpent { .. } | AttemptError::Deadline => {
+                Blame::Ourselves
+            }
             AttemptError::TooExpensive => Blame::Caller,
             AttemptError::Rejected(rejection) => rejection.blame(),
         }
@@ -406,6 +450,7 @@ impl AttemptError {
             AttemptError::BreakerOpen { .. } => "breaker",
             AttemptError::QuotaSpent { .. } => "quota",
             AttemptError::TooExpensive => "too_expensive",
+            AttemptError::BudgetSpent { .. } => "budget",
             AttemptError::Transport(error) => Outcome::from(*error).as_str(),
             AttemptError::Rejected(rejection) => rejection.class(),
             AttemptError::Unfit(why) => why,
@@ -416,7 +461,9 @@ impl AttemptError {
     /// When the vendor may be asked again, if that is known.
     pub fn retry_at(&self) -> Option<Instant> {
         match self {
-            AttemptError::BreakerOpen { until, .. } | AttemptError::QuotaSpent { until } => Some(*until),
+            AttemptError::BreakerOpen { until, .. }
+            | AttemptError::QuotaSpent { until }
+            | AttemptError::BudgetSpent { until, .. } => Some(*until),
             AttemptError::Rejected(Rejection::QuotaSpent { resets, .. }) => *resets,
             AttemptError::Rejected(Rejection::Banned { until }) => *until,
             _ => None,

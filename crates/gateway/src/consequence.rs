@@ -86,6 +86,7 @@ pub fn of(error: &AttemptError, now: Instant) -> Consequence {
         AttemptError::BreakerOpen { .. }
         | AttemptError::QuotaSpent { .. }
         | AttemptError::TooExpensive
+        | AttemptError::BudgetSpent { .. }
         | AttemptError::Deadline => plain(Failure::NotCounted),
     }
 }

@@ -24,6 +24,7 @@ use crate::scribe::Scribe;
 use crate::seams::{Clock, Entropy, Store, StoreError, Transport};
 use crate::service_levels::Objectives;
 use crate::settings::{Caching, Settings};
+use crate::spending::Spending;
 use crate::trail::Trail;
 use crate::upstream::{Upstream, quota_settings};
 use crate::voices::Voices;
@@ -58,6 +59,7 @@ pub struct Gateway {
     pub(crate) scribe: Scribe,
     pub(crate) voices: Voices,
     pub(crate) recall: Recall,
+    pub(crate) spending: Spending,
     pub(crate) upstreams: Vec<Arc<Upstream>>,
     pub(crate) directory: RwLock<Arc<Directory>>,
     pub(crate) rotation: Mutex<HashMap<Capability, Vec<(VendorId, f64)>>>,
@@ -94,6 +96,8 @@ impl Gateway {
             }
             upstreams.push(Arc::new(upstream));
         }
+        let vendors = upstreams.iter().map(|upstream: &Arc<Upstream>| upstream.vendor()).collect();
+        let spending = Spending::open(settings.spending.clone(), vendors, &*seams.store, now).await?;
         for (_, instrument) in seams.store.instruments().await? {
             directory.insert(instrument);
         }
@@ -106,6 +110,7 @@ impl Gateway {
             scribe: Scribe::start(Arc::clone(&seams.store), settings.cache.memory_bytes),
             voices: Voices::new(settings.cache.memory_bytes),
             recall: Recall::new(settings.cache.memory_bytes),
+            spending,
             upstreams,
             directory: RwLock::new(Arc::new(directory)),
             rotation: Mutex::default(),

@@ -172,7 +172,7 @@ impl Gateway {
 
     /// Stored series that may serve a request: of vendors the caller allows, with values as real or as
     /// simulated as the vendor is now.
-    async fn held(&self, asked: &BarsAsked<'_>, request: &Request) -> Vec<StoredSeries> {
+    pub(crate) async fn held(&self, asked: &BarsAsked<'_>, request: &Request) -> Vec<StoredSeries> {
         match self.store.series(asked.instrument, asked.native).await {
             Ok(series) => series
                 .into_iter()
@@ -213,7 +213,12 @@ impl Gateway {
 
     /// The basis a vendor is asked for: raw where it can be turned into anything because a vendor the
     /// caller allows can tell the splits, else the asked one, else the vendor's own.
-    fn basis_to_ask(&self, upstream: &Upstream, asked: &BarsAsked<'_>, now: Instant) -> Adjustment {
+    pub(crate) fn basis_to_ask(
+        &self,
+        upstream: &Upstream,
+        asked: &BarsAsked<'_>,
+        now: Instant,
+    ) -> Adjustment {
         let bases = upstream.bar_bases();
         let split_source = self.upstreams().any(|other| {
             self.is_listed(other.vendor(), asked.policy) && other.barred(Capability::Splits, now).is_none()
@@ -518,7 +523,7 @@ fn just_after(at: Instant) -> Instant {
 }
 
 /// Cuts a range into pieces of a length at most.
-fn cut(range: Range, longest: Option<std::time::Duration>) -> Vec<Range> {
+pub(crate) fn cut(range: Range, longest: Option<std::time::Duration>) -> Vec<Range> {
     let Some(longest) = longest else { return vec![range] };
     let mut pieces = Vec::new();
     let mut start = range.start;
@@ -531,7 +536,11 @@ fn cut(range: Range, longest: Option<std::time::Duration>) -> Vec<Range> {
 }
 
 /// The pieces in which the calendar expects bars: a weekend is not missing.
-fn without_closed_days(pieces: Vec<Range>, interval: Interval, calendar: Option<&Calendar>) -> Vec<Range> {
+pub(crate) fn without_closed_days(
+    pieces: Vec<Range>,
+    interval: Interval,
+    calendar: Option<&Calendar>,
+) -> Vec<Range> {
     let Some(calendar) = calendar else { return pieces };
     pieces
         .into_iter()

@@ -360,7 +360,8 @@ impl Gateway {
     }
 
     /// Plans verified more than 90 days ago are used with a warning (SRC-3).
-    fn plan_is_outdated(&self, upstream: &Upstream) -> bool {
+    /// Whether the facts of a vendor's plan were not checked for more than 90 days (CST-2).
+    pub fn plan_is_outdated(&self, upstream: &Upstream) -> bool {
         let verified = Instant::from_utc_midnight(upstream.settings.plan.verified_on);
         self.clock.now().since(verified) > Duration::from_secs(90 * 86_400)
     }

@@ -1,5 +1,7 @@
 //! Waiting for a vendor's quota: first come, first served, woken exactly, given back when the caller leaves.
 
+use std::time::Duration;
+
 use domain::{Instant, VendorId};
 use parking_lot::Mutex;
 use resilience::quota::{Cost, Grant, Quota, Refused, SpendStatus, VendorWord, WindowStatus};
@@ -118,6 +120,23 @@ impl Limiter {
     /// When a permit would be there; `None` if now.
     pub fn room_at(&self, cost: Cost, now: Instant) -> Option<Instant> {
         self.quota.lock().check(cost, now).err().map(|refused| refused.retry_at)
+    }
+
+    /// When the last of several calls would end, if they were sent one after the other from now on, each taking so
+    /// long. Nothing is taken. `None` where a limit never allows one of them.
+    pub fn would_end(&self, costs: &[Cost], each: Duration, now: Instant) -> Option<Instant> {
+        let mut quota = self.quota.lock().clone();
+        let mut at = now;
+        for cost in costs {
+            while let Err(refused) = quota.try_take(*cost, at) {
+                if refused.retry_at == Instant::MAX {
+                    return None;
+                }
+                at = refused.retry_at.max(at + Duration::from_nanos(1));
+            }
+            at += each;
+        }
+        Some(at)
     }
 
     /// Until when the vendor told us to wait, if it did.

@@ -46,7 +46,7 @@ impl Gateway {
                     && other.breaker.lock().check(now, Priority::Low).is_ok()
                     && other.limiter.room_at(other.cost(1), now).is_none()
                     && other.limiter.headroom(now) > 0.5
-                    && other.settings.plan.request_micros == 0
+                    && !other.settings.plan.is_metered()
                     && !heard.iter().any(|voice| voice.vendor == other.vendor() && fresh(voice))
             })
             .max_by(|a, b| {

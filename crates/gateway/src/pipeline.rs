@@ -179,6 +179,7 @@ impl Gateway {
                 let by = answer.vendor().map_or("store", |vendor| vendor.as_str());
                 answer.decision = trail.decision(Some(by.into()));
                 self.recall.attempted(&answer.decision);
+                self.book(&request.question, &trail, &answer.decision, Some(&answer));
                 answer.quota = trail.quota();
                 let answer = self.keep_in_memory(key, answer, began, purpose);
                 self.keep(&answer);
@@ -188,6 +189,7 @@ impl Gateway {
             Err(why) => {
                 let decision = trail.decision(None);
                 self.recall.attempted(&decision);
+                self.book(&request.question, &trail, &decision, None);
                 self.recall.keep(decision.id.clone(), Arc::clone(&decision));
                 self.scribe.decision(Arc::clone(&decision));
                 if matches!(why, Why::UnknownSymbol) {
@@ -244,7 +246,7 @@ impl Gateway {
         let mut wire = upstream.encode(question, self.clock.now()).map_err(AttemptError::Rejected)?;
         let (mut pages, mut page_count, mut formalities) = (None, 0, 0);
         loop {
-            let cost = upstream.cost(upstream.settings.codec.weight(&wire));
+            let cost = self.cost_of(upstream, question, upstream.settings.codec.weight(&wire));
             if terms.is_exceeded_by(trail, cost) {
                 return Err(AttemptError::TooExpensive);
             }
@@ -255,6 +257,7 @@ impl Gateway {
                 })
                 .await
                 .map_err(|none| AttemptError::QuotaSpent { until: none.refused.retry_at })?;
+            let mut money = self.reserve(upstream, question, cost.units, terms, trail).await?;
             let sent_at = self.clock.now();
             if sent_at >= terms.deadline {
                 return Err(AttemptError::Deadline);
@@ -262,7 +265,7 @@ impl Gateway {
             let exchange = trail.exchange(upstream.vendor(), question.capability().as_str(), sent_at);
             permit.sent();
             upstream.demand.lock().spent(cost.units, sent_at);
-            trail.spent(upstream.vendor(), &self.windows_of(upstream), cost);
+            trail.spent(upstream.vendor(), &self.windows_of(upstream), Cost { micros: money.sent(), ..cost });
             let until = terms.deadline.min(sent_at + upstream.settings.timeout);
             let reply = self.transport.send(upstream.address(), upstream.dress(wire.clone()), until).await;
             let now = self.clock.now();
@@ -279,6 +282,8 @@ impl Gateway {
                 decoded.map(|decoded| (decoded, is_simulated(&response))).map_err(AttemptError::Rejected)
             });
             self.observe_call(upstream, question.capability(), &decoded, sent_at, now);
+            money.replied(decoded.as_ref().ok().and_then(|(decoded, _)| decoded.data()), now);
+            drop(money);
             match decoded {
                 Ok((Decoded::AskNext { learned, request }, _)) if formalities < FORMALITIES => {
                     exchange.ended(Outcome::Formality, status, None, now);
@@ -290,7 +295,7 @@ impl Gateway {
                     exchange.ended(Outcome::Page, status, None, now);
                     let all = join_pages(pages.take(), data);
                     page_count += 1;
-                    let cost = upstream.cost(upstream.settings.codec.weight(&next));
+                    let cost = self.cost_of(upstream, question, upstream.settings.codec.weight(&next));
                     if page_count >= self.settings.routing.page_budget || terms.is_exceeded_by(trail, cost) {
                         self.succeeded(upstream, admitted, sent_at, now);
                         return Ok(Reply { data: all, received_at: now, simulated, cut_short: true });

@@ -18,9 +18,26 @@ impl Gateway {
         now: Instant,
         held: impl Fn(VendorId) -> f64,
     ) -> Ranking {
-        let policy = &request.policy;
-        let views = self
-            .upstreams
+        let views = self.views(capability, request, now, held);
+        let mut rotations = self.rotation.lock();
+        self.ordered(views, request, rotations.entry(capability).or_default())
+    }
+
+    /// The ranking that the next question would get; nobody's turn passes.
+    pub(crate) fn ranking_to_come(&self, capability: Capability, request: &Request, now: Instant) -> Ranking {
+        let mut rotation = self.rotation.lock().get(&capability).cloned().unwrap_or_default();
+        self.ordered(self.views(capability, request, now, |_| 0.0), request, &mut rotation)
+    }
+
+    /// Every vendor as it looks for a question now.
+    fn views(
+        &self,
+        capability: Capability,
+        request: &Request,
+        now: Instant,
+        held: impl Fn(VendorId) -> f64,
+    ) -> Vec<View> {
+        self.upstreams
             .iter()
             .map(|upstream| {
                 let settings = &upstream.settings;
@@ -44,24 +61,20 @@ impl Gateway {
                     freshness: freshness(&request.question, upstream.delivery()),
                     latency_ms: health.latency_ms(50.0).unwrap_or(250.0),
                     headroom: upstream.limiter.headroom(now),
-                    cost_micros: settings.plan.request_micros,
+                    cost_micros: self.marginal_micros(upstream, &request.question, now),
                     in_flight: upstream.in_flight(),
                     demoted: upstream.hedge.lock().needs_demotion(),
                     held: held(upstream.vendor()),
                 }
             })
-            .collect();
+            .collect()
+    }
+
+    fn ordered(&self, views: Vec<View>, request: &Request, rotation: &mut Vec<(VendorId, f64)>) -> Ranking {
+        let policy = &request.policy;
         let strategy = policy.strategy.unwrap_or(self.settings.routing.strategy);
         let listed: &[VendorId] = if self.failover(policy) == Failover::Any { &[] } else { &policy.vendors };
-        let mut rotations = self.rotation.lock();
-        let mut ranking = rank(
-            views,
-            listed,
-            strategy,
-            &self.settings.routing.weights,
-            rotations.entry(capability).or_default(),
-        );
-        drop(rotations);
+        let mut ranking = rank(views, listed, strategy, &self.settings.routing.weights, rotation);
         if self.failover(policy) == Failover::Any && !policy.vendors.is_empty() {
             ranking.order.sort_by_key(|id| policy.vendors.iter().position(|v| v == id).unwrap_or(usize::MAX));
         }
@@ -111,9 +124,12 @@ impl Gateway {
                 return Some(Skipped::OutOfCoverage);
             }
         }
-        let most = request.policy.max_cost_micros()?;
-        let price = upstream.cost_of(&request.question, now)?.micros;
-        (price > most).then_some(Skipped::TooExpensive)
+        let (question, policy) = (&request.question, &request.policy);
+        let most = policy.max_cost_micros();
+        if most.is_some_and(|most| self.price_of(upstream, question, now) > most) {
+            return Some(Skipped::TooExpensive);
+        }
+        self.over_budget(upstream, question, policy.consumer, policy.priority, now)
     }
 
     /// Whether any vendor could be asked for a capability, breakers and quotas aside.

@@ -25,6 +25,10 @@ impl fmt::Debug for RequestId {
     }
 }
 
+/// A consumer with a key: its place in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConsumerId(pub u16);
+
 /// How vendors are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Strategy {
@@ -152,6 +156,8 @@ pub struct Policy {
     /// How long the caller takes a remembered answer for fresh, where that is longer than the answer's own
     /// time: the addresses of older systems (CCH-2).
     pub fresh_for: Option<Duration>,
+    /// Who asks, where consumers have keys. Told by the key alone, never by a word.
+    pub consumer: Option<ConsumerId>,
 }
 
 impl Policy {

@@ -33,7 +33,7 @@ pub struct View {
     pub latency_ms: f64,
     /// Share of quota left over share of window left, `[0, 1]`.
     pub headroom: f64,
-    /// Price of the question in millionths of a US dollar.
+    /// Marginal price of the question in millionths of a US dollar, scarcity of free quota included (CST-4).
     pub cost_micros: u64,
     /// Requests in flight.
     pub in_flight: u32,
@@ -64,6 +64,18 @@ const DEAREST_MICROS: f64 = 10_000.0;
 const FULL: f64 = 32.0;
 /// Vendors whose score is within this share of the best take turns (RTE-2).
 const CLOSE: f64 = 0.10;
+
+/// Mean graded quality below which nobody is asked for thrift: a mean score of 50 is an F.
+const LEAST_QUALITY: f64 = 0.5;
+/// Prices closer than this, in millionths of a US dollar, are the same to thrift: then the score decides, so that
+/// quality counts among those that are free.
+const SAME_PRICE: u64 = 10;
+
+/// What thrift sorts by: first those above the floors of quality and speed, then by the price at the margin.
+fn thrift(view: &View) -> (bool, u64) {
+    let below = view.quality < LEAST_QUALITY || view.latency_ms > SLOWEST_MS;
+    (below, view.cost_micros / SAME_PRICE)
+}
 
 /// Parts of a score by name.
 type Factors = Vec<(&'static str, f64)>;
@@ -106,7 +118,7 @@ pub fn rank(
         Strategy::Best | Strategy::Consensus => scored.sort_by(|a, b| by_score(&a.1, &b.1)),
         Strategy::Fastest => scored.sort_by(|a, b| a.0.latency_ms.total_cmp(&b.0.latency_ms)),
         Strategy::Cheapest => {
-            scored.sort_by(|a, b| a.0.cost_micros.cmp(&b.0.cost_micros).then(by_score(&a.1, &b.1)))
+            scored.sort_by(|a, b| thrift(&a.0).cmp(&thrift(&b.0)).then(by_score(&a.1, &b.1)))
         }
         Strategy::Priority => {
             scored.sort_by(|a, b| a.0.priority.cmp(&b.0.priority).then(by_score(&a.1, &b.1)))
@@ -283,6 +295,25 @@ mod tests {
         assert_eq!(order(views(), &[], Strategy::Priority), [C, B, A]);
         assert_eq!(order(views(), &[], Strategy::Best)[0], C);
         assert_eq!(order(views(), &[B, A, C], Strategy::Best), [B, A, C]);
+    }
+
+    #[test]
+    fn thrift_asks_the_better_of_two_that_are_free_and_nobody_below_the_floors_for_its_price() {
+        // CST-4.
+        let good = View { quality: 0.95, ..view(B) };
+        let poor = View { quality: 0.6, ..view(A) };
+        assert_eq!(order(vec![poor.clone(), good.clone()], &[], Strategy::Cheapest), [B, A]);
+        assert_eq!(order(vec![poor.clone(), good.clone()], &[], Strategy::Best), [B, A]);
+        let scarce = View { cost_micros: 60_000, ..good.clone() };
+        assert_eq!(
+            order(vec![scarce.clone(), poor], &[], Strategy::Cheapest),
+            [A, B],
+            "scarce quota is dear"
+        );
+        let useless = View { quality: 0.3, ..view(A) };
+        assert_eq!(order(vec![useless, scarce.clone()], &[], Strategy::Cheapest), [B, A]);
+        let slow = View { latency_ms: 2_500.0, ..view(A) };
+        assert_eq!(order(vec![slow, scarce], &[], Strategy::Cheapest), [B, A]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::answer::{Decision, Failure};
 use crate::budget::Part;
+use crate::ledger::Line;
 use crate::seams::Store;
 use crate::series::StoredQuote;
 
@@ -17,6 +18,7 @@ enum Note {
     Decision(Arc<Decision>),
     Failure(Box<Failure>),
     Event(Box<Event>),
+    Spend(Box<Line>),
     Flush(oneshot::Sender<()>),
 }
 
@@ -68,6 +70,11 @@ impl Scribe {
         self.send(Note::Event(Box::new(event)));
     }
 
+    /// Writes a line into the ledger.
+    pub fn spend(&self, line: Line) {
+        self.send(Note::Spend(Box::new(line)));
+    }
+
     /// Notes that found the backlog full since start.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
@@ -86,14 +93,15 @@ impl Scribe {
 async fn write(mut inbox: mpsc::Receiver<Note>, store: Arc<dyn Store>) {
     let mut batch = Vec::with_capacity(BATCH);
     while inbox.recv_many(&mut batch, BATCH).await > 0 {
-        let (mut quotes, mut decisions, mut failures, mut events, mut waiting) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut quotes, mut decisions, mut failures, mut events, mut spends, mut waiting) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for note in batch.drain(..) {
             match note {
                 Note::Quote(quote) => quotes.push(*quote),
                 Note::Decision(decision) => decisions.push(Arc::unwrap_or_clone(decision)),
                 Note::Failure(failure) => failures.push(*failure),
                 Note::Event(event) => events.push(*event),
+                Note::Spend(line) => spends.push(*line),
                 Note::Flush(done) => waiting.push(done),
             }
         }
@@ -107,6 +115,9 @@ async fn write(mut inbox: mpsc::Receiver<Note>, store: Arc<dyn Store>) {
         }
         if !failures.is_empty() {
             let _ = store.put_failures(failures).await;
+        }
+        if !spends.is_empty() {
+            let _ = store.put_spends(spends).await;
         }
         if !events.is_empty() {
             let _ = store.put_events(events).await;

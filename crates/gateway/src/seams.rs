@@ -3,12 +3,13 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use domain::{Instant, Instrument, InstrumentId, Interval, Range, VendorId};
+use domain::{Date, Instant, Instrument, InstrumentId, Interval, Range, VendorId};
 use resilience::quota;
 use telemetry::Event;
 use vendors::{HttpRequest, HttpResponse};
 
 use crate::answer::{Decision, Failure};
+use crate::ledger::{Line, Spend, Sum};
 use crate::request::RequestId;
 use crate::rollup::Rollup;
 use crate::series::{NewBars, SeriesKey, StoredActions, StoredBar, StoredQuote, StoredSeries};
@@ -177,6 +178,21 @@ pub trait Store: Send + Sync + 'static {
 
     /// The newest failures, newest first.
     fn failures(&self, limit: usize) -> Pending<'_, Result<Vec<Failure>, StoreError>>;
+
+    /// Writes lines into the ledger, each with the sums of its date; durable when it returns.
+    fn put_spends(&self, lines: Vec<Line>) -> Pending<'_, Result<(), StoreError>>;
+
+    /// Sums of the ledger by date, vendor, consumer, endpoint and symbol; `until` is the first date after.
+    fn spend_sums(&self, from: Date, until: Date) -> Pending<'_, Result<Vec<Sum>, StoreError>>;
+
+    /// Exchanges of the ledger in the order they were written, each with its place: those behind a place, in a range
+    /// of time, so many at most.
+    fn spends(
+        &self,
+        range: Range,
+        behind: u64,
+        limit: usize,
+    ) -> Pending<'_, Result<Vec<(u64, Spend)>, StoreError>>;
 
     /// Keeps a small named fact (a breaker's state, a reliability), replacing the former value.
     fn put_fact<'a>(&'a self, name: &'a str, value: String) -> Pending<'a, Result<(), StoreError>>;

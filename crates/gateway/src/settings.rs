@@ -1,10 +1,12 @@
 //! Checked settings of the gateway: what `config` makes of text. They cannot be wrong.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Adjustment, VendorId};
 use resilience::freshness::Adapts;
-use resilience::{circuit_breaker, quota, sla};
+use resilience::{budget, circuit_breaker, quota, sla};
 use secrecy::SecretString;
 use vendors::{Codec, Plan};
 
@@ -28,6 +30,39 @@ pub struct Settings {
     pub bounds: quality::Bounds,
     /// What is promised of answers.
     pub service_levels: ServiceLevels,
+    /// What may be spent, and by whom.
+    pub spending: Spending,
+}
+
+/// What may be spent, and by whom (CST-3, LIM-11).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Spending {
+    /// On everything together.
+    pub overall: budget::Limits,
+    /// On a vendor; one that is not listed has the usual budget.
+    pub vendors: Vec<(VendorId, budget::Limits)>,
+    /// Those who may ask, by their keys; empty: anyone may.
+    pub consumers: Vec<Consumer>,
+}
+
+/// Someone who may ask.
+#[derive(Clone, PartialEq)]
+pub struct Consumer {
+    /// Its name, in the ledger and in events.
+    pub name: Arc<str>,
+    /// SHA-256 of its key. The key itself is kept nowhere.
+    pub key_sha256: [u8; 32],
+    /// Requests a minute.
+    pub per_minute: u32,
+    /// What may be spent for it.
+    pub budget: budget::Limits,
+}
+
+impl fmt::Debug for Consumer {
+    /// Without the hash.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Consumer({}, {}/min, {:?})", self.name, self.per_minute, self.budget)
+    }
 }
 
 /// Settings of one vendor.

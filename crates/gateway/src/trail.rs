@@ -7,18 +7,21 @@ use parking_lot::Mutex;
 use resilience::quota::Cost;
 
 use crate::answer::{Attempt, Candidate, Decision, Outcome, Skipped};
-use crate::request::{RequestId, describe_policy};
+use crate::request::{ConsumerId, RequestId, describe_policy};
 use crate::{Policy, words};
 
 /// Collects the decision record of one request.
 #[derive(Clone)]
 pub struct Trail {
     decision: Arc<Mutex<Record>>,
+    consumer: Option<ConsumerId>,
 }
 
 struct Record {
     decision: Decision,
     quota: Vec<(String, u32)>,
+    /// Exchanges entered into the ledger.
+    entered: u32,
 }
 
 impl Trail {
@@ -35,12 +38,31 @@ impl Trail {
             notes: Vec::new(),
             cost_micros: 0,
         };
-        Trail { decision: Arc::new(Mutex::new(Record { decision, quota: Vec::new() })) }
+        let record = Record { decision, quota: Vec::new(), entered: 0 };
+        Trail { decision: Arc::new(Mutex::new(record)), consumer: policy.consumer }
     }
 
     /// Of which request.
     pub fn id(&self) -> RequestId {
         self.decision.lock().decision.id.clone()
+    }
+
+    /// For which consumer.
+    pub fn consumer(&self) -> Option<ConsumerId> {
+        self.consumer
+    }
+
+    /// The number of the next exchange in the ledger.
+    pub fn next_number(&self) -> u32 {
+        let mut record = self.decision.lock();
+        record.entered += 1;
+        record.entered - 1
+    }
+
+    /// What an exchange cost is known better now.
+    pub fn corrected(&self, before: u64, after: u64) {
+        let mut record = self.decision.lock();
+        record.decision.cost_micros = record.decision.cost_micros.saturating_sub(before) + after;
     }
 
     /// Says something that was decided, as a whole sentence.

@@ -216,16 +216,10 @@ impl Upstream {
         self.settings.codec.encode_request(&self.ask(question, &session, now))
     }
 
-    /// What requests of this weight take from its quota, and what they cost.
+    /// What requests of this weight take from its quota, and what they cost by the price of a unit.
     pub fn cost(&self, weight: u32) -> Cost {
         let micros = self.settings.plan.request_micros.saturating_mul(u64::from(weight));
         Cost { units: weight, micros }
-    }
-
-    /// What the first exchange of a question costs; `None` where it cannot be asked.
-    pub fn cost_of(&self, question: &Question, now: Instant) -> Option<Cost> {
-        let wire = self.encode(&self.question_for(question, now), now).ok()?;
-        Some(self.cost(self.settings.codec.weight(&wire)))
     }
 
     /// The question with its surroundings.

@@ -56,6 +56,7 @@ pub fn of(
         AttemptError::BreakerOpen { .. }
         | AttemptError::QuotaSpent { .. }
         | AttemptError::TooExpensive
+        | AttemptError::BudgetSpent { .. }
         | AttemptError::Deadline => false,
     };
     if walked.refusals.iter().any(|(_, error)| vendor_failed(error)) {
@@ -88,6 +89,7 @@ fn nobody_asked(
     };
     let mut able = false;
     let mut dear = Vec::new();
+    let mut budgets = Vec::new();
     let mut hints = Vec::new();
     for candidate in &ranking.candidates {
         match &candidate.skipped {
@@ -96,6 +98,10 @@ fn nobody_asked(
             None
             | Some(Skipped::Quota(_) | Skipped::ToldToWait(_) | Skipped::Breaker(_) | Skipped::Drained) => {
                 able = true;
+            }
+            Some(Skipped::Budget { until, .. }) => {
+                able = true;
+                budgets.push(*until);
             }
             Some(Skipped::Unconfigured(variable)) => {
                 hints.push(format!("{} would with a key in {variable}", candidate.vendor));
@@ -109,7 +115,7 @@ fn nobody_asked(
         }
     }
     if able {
-        let waiting = ranking.waiting.iter().map(|(at, _)| *at).min();
+        let waiting = ranking.waiting.iter().map(|(at, _)| *at).chain(budgets);
         return Err(Why::NoHealthyVendor { retry_at: retry_at.into_iter().chain(waiting).min() });
     }
     if !dear.is_empty() {

@@ -147,6 +147,9 @@ impl Gateway {
             AttemptError::BreakerOpen { state, .. } => trail.skipped(vendor, Skipped::Breaker(state)),
             AttemptError::QuotaSpent { until } => trail.skipped(vendor, Skipped::Quota(*until)),
             AttemptError::TooExpensive => trail.skipped(vendor, Skipped::TooExpensive),
+            AttemptError::BudgetSpent { whose, until } => {
+                trail.skipped(vendor, Skipped::Budget { whose: *whose, until: *until });
+            }
             _ => {}
         }
         let then = match next {

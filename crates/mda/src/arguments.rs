@@ -38,6 +38,9 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Show vendors, their health, quotas and breakers
     Vendors(Vendors),
+    /// Show what was spent, what may still be spent, and what could be saved
+    #[command(visible_alias = "cost")]
+    Budget(Budget),
     /// Show what the gateway makes of a vendor's payload
     Decode(Decode),
     /// Check configuration and environment without starting anything
@@ -162,6 +165,9 @@ pub(crate) struct Asked {
     /// is answered in this process
     #[arg(long, env = "MDA_SERVER")]
     pub server: Option<String>,
+    /// Key of a gateway that asks for one
+    #[arg(long, env = "MDA_KEY", hide_env_values = true)]
+    pub key: Option<String>,
     /// Policy words, as NAME=VALUE: vendor, vendors, failover, strategy, min_grade, max_age, stale, …
     #[arg(long = "with", value_name = "NAME=VALUE")]
     pub policy: Vec<String>,
@@ -176,6 +182,9 @@ pub(crate) struct Quote {
     /// Symbols: AAPL, AAPL.XNAS, BTC/USDT
     #[arg(required = true)]
     pub symbols: Vec<String>,
+    /// Show what it would take, and ask nobody
+    #[arg(long)]
+    pub dry_run: bool,
     /// Where the question goes
     #[command(flatten)]
     pub asked: Asked,
@@ -199,6 +208,9 @@ pub(crate) struct Bars {
     /// raw, split, dividend or all
     #[arg(long)]
     pub adjustment: Option<String>,
+    /// Show what it would take, and ask nobody
+    #[arg(long)]
+    pub dry_run: bool,
     /// Where the question goes
     #[command(flatten)]
     pub asked: Asked,
@@ -229,6 +241,17 @@ pub(crate) struct Explain {
 pub(crate) struct Vendors {
     /// Only this one, in full
     pub vendor: Option<String>,
+    /// Where the question goes
+    #[command(flatten)]
+    pub asked: Asked,
+}
+
+/// Show what was spent and what may still be.
+#[derive(Args)]
+pub(crate) struct Budget {
+    /// Sum up by vendor, consumer, endpoint, symbol or day
+    #[arg(long, default_value = "vendor")]
+    pub by: String,
     /// Where the question goes
     #[command(flatten)]
     pub asked: Asked,

@@ -27,6 +27,15 @@ pub(crate) struct Reply {
 
 /// Asks for a path with query parameters and the caller's policy words.
 pub(crate) async fn get(asked: &Asked, path: &str, query: &[(&str, String)]) -> Result<Reply> {
+    send(reqwest::Method::GET, asked, path, query).await
+}
+
+/// The same with POST.
+pub(crate) async fn post(asked: &Asked, path: &str, query: &[(&str, String)]) -> Result<Reply> {
+    send(reqwest::Method::POST, asked, path, query).await
+}
+
+async fn send(method: reqwest::Method, asked: &Asked, path: &str, query: &[(&str, String)]) -> Result<Reply> {
     let mut query: Vec<(String, String)> =
         query.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     for word in &asked.policy {
@@ -38,9 +47,15 @@ pub(crate) async fn get(asked: &Asked, path: &str, query: &[(&str, String)]) -> 
     runtime::install_tls();
     let http = reqwest::Client::builder().no_proxy().build().context("no HTTP client")?;
     let base = asked.server.as_deref().unwrap_or(USUAL).trim_end_matches('/').to_owned();
-    match http.get(format!("{base}{path}")).query(&query).send().await {
+    let mut request = http.request(method.clone(), format!("{base}{path}")).query(&query);
+    if let Some(key) = &asked.key {
+        request = request.bearer_auth(key);
+    }
+    match request.send().await {
         Ok(response) => read(response).await,
-        Err(error) if error.is_connect() && asked.server.is_none() => alone(asked, &http, path, &query).await,
+        Err(error) if error.is_connect() && asked.server.is_none() => {
+            alone(method, asked, &http, path, &query).await
+        }
         Err(error) if error.is_connect() => Err(Refused(base).into()),
         Err(error) => Err(error.without_url()).context("the gateway did not answer"),
     }
@@ -55,12 +70,15 @@ async fn read(response: reqwest::Response) -> Result<Reply> {
 
 /// Opens a gateway on a loopback port of its own for one question.
 async fn alone(
+    method: reqwest::Method,
     asked: &Asked,
     http: &reqwest::Client,
     path: &str,
     query: &[(String, String)],
 ) -> Result<Reply> {
-    let configuration = wiring::configuration(&asked.configured)?;
+    let mut configuration = wiring::configuration(&asked.configured)?;
+    // Whoever may read the configuration asks for themselves: no key is needed.
+    configuration.gateway.spending.consumers.clear();
     let clock: Arc<dyn Clock> = Arc::new(runtime::MachineClock::start());
     let entropy: Arc<dyn Entropy> = Arc::new(runtime::MachineEntropy::from_system());
     let gateway = wiring::gateway(configuration, clock, entropy).await?;
@@ -71,7 +89,7 @@ async fn alone(
         // Either end of the channel going away means that the question is answered.
         let _ = stopped.await;
     }));
-    let reply = match http.get(format!("{base}{path}")).query(query).send().await {
+    let reply = match http.request(method, format!("{base}{path}")).query(query).send().await {
         Ok(response) => read(response).await,
         Err(error) => Err(error.without_url()).context("the gateway did not answer"),
     };

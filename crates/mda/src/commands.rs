@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod ask;
+pub(crate) mod budget;
 pub(crate) mod chaos;
 pub(crate) mod check;
 pub(crate) mod decode;

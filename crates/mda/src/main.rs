@@ -55,6 +55,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Compare(ask) => commands::ask::compare(ask, arguments.json).await,
         Command::Explain(ask) => commands::ask::explain(ask, arguments.json).await,
         Command::Vendors(ask) => commands::ask::vendors(ask, arguments.json).await,
+        Command::Budget(budget) => commands::budget::run(budget, arguments.json).await,
         Command::Decode(decode) => commands::decode::run(decode, arguments.json),
         Command::Check(check) => commands::check::run(check, arguments.json),
         Command::Completions { shell } => {

@@ -3,6 +3,8 @@
 pub mod priority;
 pub mod quota;
 pub mod forecast;
+pub mod budget;
+pub mod steady_rate;
 pub mod line;
 pub mod circuit_breaker;
 pub mod latency;

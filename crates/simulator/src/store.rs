@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use domain::{ActionKind, Calendars, Date, Instant, Instrument, InstrumentId, Interval, Range, VendorId};
 use gateway::answer::{Decision, Failure};
+use gateway::ledger::{Line, Of, Spend, Sum};
 use gateway::rollup::{self, Rollup};
 use gateway::{
     Clock, LearnedAction, NewBars, Pending, RequestId, SeriesKey, Store, StoreError, StoredActions,
@@ -35,6 +36,8 @@ struct Kept {
     failures: Vec<Failure>,
     events: Vec<Event>,
     facts: HashMap<String, String>,
+    spends: Vec<Spend>,
+    sums: BTreeMap<Of, Sum>,
 }
 
 #[derive(Default)]
@@ -303,6 +306,43 @@ impl Store for MemoryStore {
 
     fn failures(&self, limit: usize) -> Pending<'_, Result<Vec<Failure>, StoreError>> {
         self.read(|kept| kept.failures.iter().rev().take(limit).cloned().collect())
+    }
+
+    fn put_spends(&self, lines: Vec<Line>) -> Pending<'_, Result<(), StoreError>> {
+        self.write(|kept| {
+            for line in lines {
+                let mut former = None;
+                if let Line::Exchange(spend) = &line {
+                    let is_it = |s: &&mut Spend| s.request == spend.request && s.number == spend.number;
+                    match kept.spends.iter_mut().rev().find(is_it) {
+                        Some(known) => former = Some(std::mem::replace(known, Spend::clone(spend))),
+                        None => kept.spends.push(Spend::clone(spend)),
+                    }
+                }
+                let sum = kept.sums.entry(line.of().clone()).or_insert_with(|| Sum::new(line.of().clone()));
+                sum.add(&line, former.as_ref());
+            }
+        })
+    }
+
+    fn spend_sums(&self, from: Date, until: Date) -> Pending<'_, Result<Vec<Sum>, StoreError>> {
+        self.read(|kept| {
+            let inside = |sum: &&Sum| (from..until).contains(&sum.of.date);
+            kept.sums.values().filter(inside).cloned().collect()
+        })
+    }
+
+    fn spends(
+        &self,
+        range: Range,
+        behind: u64,
+        limit: usize,
+    ) -> Pending<'_, Result<Vec<(u64, Spend)>, StoreError>> {
+        self.read(|kept| {
+            let numbered = (1..).zip(&kept.spends);
+            let inside = numbered.filter(|(place, spend)| *place > behind && range.contains(spend.at));
+            inside.take(limit).map(|(place, spend)| (place, spend.clone())).collect()
+        })
     }
 
     fn put_fact<'a>(&'a self, name: &'a str, value: String) -> Pending<'a, Result<(), StoreError>> {

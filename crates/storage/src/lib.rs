@@ -16,6 +16,7 @@ mod quotes;
 mod retention;
 mod instruments;
 mod quotas;
+mod ledger;
 mod record;
 mod word;
 mod statements;

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Calendars, Instant, Instrument, InstrumentId, Interval, Range, VendorId};
+use domain::{Calendars, Date, Instant, Instrument, InstrumentId, Interval, Range, VendorId};
 use gateway::answer::Failure;
+use gateway::ledger::{Line, Spend, Sum};
 use gateway::rollup::Rollup;
 use gateway::{
     Clock, Decision, NewBars, Pending, RequestId, SeriesKey, Store, StoreError, StoredActions, StoredBar,
@@ -21,7 +22,7 @@ use crate::journal::StoredEvent;
 use crate::retention::{self, Dropped};
 use crate::sealed::Progress;
 use crate::worker::{OnSlow, Watch, Workers, connect};
-use crate::{actions, bars, instruments, journal, migration, quotas, quotes, rollups, sealed};
+use crate::{actions, bars, instruments, journal, ledger, migration, quotas, quotes, rollups, sealed};
 
 /// The file inside the data directory.
 const FILE: &str = "mda.sqlite";
@@ -331,6 +332,24 @@ impl Store for Sqlite {
     fn failures(&self, limit: usize) -> Pending<'_, Result<Vec<Failure>, StoreError>> {
         let now = self.clock.now();
         self.workers.read("failures", move |connection| journal::failures(connection, limit, now))
+    }
+
+    fn put_spends(&self, lines: Vec<Line>) -> Pending<'_, Result<(), StoreError>> {
+        self.workers.write("put_spends", move |connection| ledger::put(connection, &lines))
+    }
+
+    fn spend_sums(&self, from: Date, until: Date) -> Pending<'_, Result<Vec<Sum>, StoreError>> {
+        self.workers.read("spend_sums", move |connection| ledger::sums(connection, from, until))
+    }
+
+    fn spends(
+        &self,
+        range: Range,
+        behind: u64,
+        limit: usize,
+    ) -> Pending<'_, Result<Vec<(u64, Spend)>, StoreError>> {
+        let work = move |connection: &Connection| ledger::exchanges(connection, range, behind, limit);
+        self.workers.read("spends", work)
     }
 
     fn put_fact<'a>(&'a self, name: &'a str, value: String) -> Pending<'a, Result<(), StoreError>> {

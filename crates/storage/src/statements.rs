@@ -106,6 +106,21 @@ statements! {
     FAILURES = "SELECT body FROM failure WHERE at >= ?1 ORDER BY at DESC, id DESC LIMIT ?2";
     FAILURES_PURGE = "DELETE FROM failure WHERE at < ?1";
 
+    SPEND_OLD = "SELECT calls, units, micros FROM spend WHERE request = ?1 AND number = ?2";
+    SPEND_PUT = "INSERT INTO spend (request, number, at, date, vendor, consumer, endpoint, symbol, calls,
+        units, objects, micros, settled) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+        ON CONFLICT (request, number) DO UPDATE SET calls = excluded.calls, units = excluded.units,
+        objects = excluded.objects, micros = excluded.micros, settled = excluded.settled";
+    SPENDS = "SELECT id, request, number, at, date, vendor, consumer, endpoint, symbol, calls, units, objects,
+        micros, settled FROM spend WHERE id > ?1 AND at >= ?2 AND at < ?3 ORDER BY id LIMIT ?4";
+    SPEND_SUM_ADD = "INSERT INTO spend_sum (date, vendor, consumer, endpoint, symbol, calls, units, micros,
+        refused, useful) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        ON CONFLICT (date, vendor, consumer, endpoint, symbol) DO UPDATE SET calls = calls + excluded.calls,
+        units = units + excluded.units, micros = micros + excluded.micros,
+        refused = refused + excluded.refused, useful = useful + excluded.useful";
+    SPEND_SUMS = "SELECT date, vendor, consumer, endpoint, symbol, calls, units, micros, refused, useful
+        FROM spend_sum WHERE date >= ?1 AND date < ?2 ORDER BY date, vendor, consumer, endpoint, symbol";
+
     FACT_PUT = "INSERT INTO fact (name, value) VALUES (?1, ?2)
         ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     FACT = "SELECT value FROM fact WHERE name = ?1";

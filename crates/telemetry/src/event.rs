@@ -102,6 +102,19 @@ pub enum EventKind {
         /// Its name with its path: `results[].price`.
         field: String,
     },
+    /// A mark of a budget was passed.
+    BudgetPassed {
+        /// Whose: `overall`, `vendor polygon`, `consumer desk`.
+        whose: String,
+        /// `day` or `month`.
+        period: &'static str,
+        /// The mark: 50, 80, 90, 95, or 100 where nothing more is spent.
+        percent: u8,
+        /// Spent in the period, in millionths of a US dollar.
+        spent_micros: u64,
+        /// What may be spent in it.
+        limit_micros: u64,
+    },
     /// The store failed; the gateway goes on without writing.
     StoreFailed {
         /// What the store said.
@@ -137,6 +150,7 @@ impl EventKind {
             EventKind::Banned { .. } => "banned",
             EventKind::ShapeDrifted { .. } => "shape_drifted",
             EventKind::FieldAppeared { .. } => "field_appeared",
+            EventKind::BudgetPassed { .. } => "budget_passed",
             EventKind::StoreFailed { .. } => "store_failed",
             EventKind::StoreRecovered => "store_recovered",
             EventKind::PlanOutdated { .. } => "plan_outdated",
@@ -150,6 +164,11 @@ impl EventKind {
             EventKind::BreakerChanged { to, .. } => match *to {
                 "open" => Severity::Critical,
                 "half_open" | "degraded" | "maintenance" => Severity::Warning,
+                _ => Severity::Info,
+            },
+            EventKind::BudgetPassed { percent, .. } => match *percent {
+                100 => Severity::Critical,
+                80 | 90 | 95 => Severity::Warning,
                 _ => Severity::Info,
             },
             EventKind::ServiceLevelChanged { to, .. } => match *to {
@@ -200,6 +219,12 @@ impl std::fmt::Display for EventKind {
             EventKind::ShapeDrifted { expected } => write!(f, "reply cannot be read: {expected}"),
             EventKind::FieldAppeared { capability, field } => {
                 write!(f, "replies of {capability} have a new field: {field}")
+            }
+            EventKind::BudgetPassed { whose, period, percent, spent_micros, limit_micros } => {
+                let cents =
+                    |micros: &u64| format!("{}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000);
+                let (spent, limit) = (cents(spent_micros), cents(limit_micros));
+                write!(f, "{whose} budget of the {period} is at {percent} %: {spent} of {limit} USD spent")
             }
             EventKind::StoreFailed { reason } => write!(f, "store failed: {reason}"),
             EventKind::StoreRecovered => f.write_str("store works again"),

@@ -95,6 +95,14 @@ pub enum Decoded {
 }
 
 impl Decoded {
+    /// The data of a whole reply or a page, to look at.
+    pub fn data(&self) -> Option<&Data> {
+        match self {
+            Decoded::Whole(data) | Decoded::Page { data, .. } => Some(data),
+            Decoded::AskNext { .. } => None,
+        }
+    }
+
     /// The data of a whole reply or a page; `None` where something must be asked first.
     pub fn into_data(self) -> Option<Data> {
         match self {

@@ -1,10 +1,11 @@
 //! A vendor's plans: limits, entitlements, delay and price, as data with the date they were verified.
 
+use std::fmt;
 use std::time::Duration;
 
 use domain::{Date, Delivery};
 
-use crate::{Capability, Window};
+use crate::{Capability, Tariff, Window};
 
 /// At most so many requests per window, each counted by its [weight](crate::Codec::weight).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,20 @@ pub enum Per {
     Day,
     /// Calendar month in the vendor's zone.
     Month,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self.per {
+            Per::Sliding(length) if length == Duration::from_secs(1) => "second".to_owned(),
+            Per::Sliding(length) if length == Duration::from_secs(60) => "minute".to_owned(),
+            Per::Sliding(length) if length == Duration::from_secs(3_600) => "hour".to_owned(),
+            Per::Sliding(length) => format!("{} s", length.as_secs()),
+            Per::Day => "day".to_owned(),
+            Per::Month => "month".to_owned(),
+        };
+        write!(f, "{} a {word}", self.count)
+    }
 }
 
 impl Per {
@@ -64,10 +79,13 @@ pub struct Plan {
     pub delivery: Delivery,
     /// Oldest history it serves, counted back from today; `None` is all.
     pub history: Option<Duration>,
-    /// Price of one request, or of one unit of its [weight](crate::Codec::weight), in millionths of a US dollar.
+    /// Price of one [unit](crate::price::Unit), in millionths of a US dollar; of a plan in real time, with the
+    /// surcharge for it.
     pub request_micros: u64,
     /// Price a month in US dollars.
     pub monthly_usd: u32,
+    /// How it charges, besides.
+    pub tariff: Tariff,
 }
 
 impl Plan {

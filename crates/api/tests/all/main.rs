@@ -5,8 +5,10 @@
 mod server;
 mod stage;
 mod answers;
+mod costs;
 mod currency;
 mod health;
+mod door;
 mod lists;
 mod caching;
 mod compatibility;

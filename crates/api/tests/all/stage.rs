@@ -7,7 +7,7 @@ use std::time::Duration;
 use api::{About, App};
 use axum::body::Body;
 use domain::{Calendars, Directory, Instant, VendorId};
-use gateway::settings::{Caching, Deadlines, Routing, Settings, UpstreamSettings};
+use gateway::settings::{Caching, Deadlines, Routing, Settings, Spending, UpstreamSettings};
 use gateway::{Clock, Entropy, Gateway, Pending, Seams, Store};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -88,6 +88,20 @@ impl Stage {
         tune: impl Fn(&mut UpstreamSettings),
         routing: Routing,
     ) -> Stage {
+        Stage::whole(vendors, tune, routing, Spending::default()).await
+    }
+
+    /// Vendors with what may be spent, and by whom.
+    pub(crate) async fn funded(vendors: &[(&'static str, &'static str)], spending: Spending) -> Stage {
+        Stage::whole(vendors, |_| {}, Routing { cross_check: false, ..Routing::default() }, spending).await
+    }
+
+    async fn whole(
+        vendors: &[(&'static str, &'static str)],
+        tune: impl Fn(&mut UpstreamSettings),
+        routing: Routing,
+        spending: Spending,
+    ) -> Stage {
         let clock = Arc::new(VirtualClock::starting_at(Instant::parse(SESSION).unwrap()));
         let latency = Latency { floor: Duration::from_millis(20), mean_extra: Duration::from_millis(5) };
         let bottles = vendors
@@ -138,6 +152,7 @@ impl Stage {
             grading: Default::default(),
             bounds: Default::default(),
             service_levels: Default::default(),
+            spending,
         };
         let store = Arc::new(MemoryStore::new(clock.clone()));
         let brittle = Arc::new(BrittleClock { inner: clock.clone(), readings_left: AtomicU32::new(0) });
@@ -155,11 +170,22 @@ impl Stage {
 
     /// Asks with headers.
     pub(crate) async fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(method, target, headers, "").await
+    }
+
+    /// Sends a body.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(target);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Body::empty()).unwrap();
+        let request = request.body(Body::from(body.to_owned())).unwrap();
         let response = self.app.router().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();

@@ -141,6 +141,6 @@ fn a_setting_without_effect_is_named() {
     API_WORKERS: this variable has no effect in this version
     monitoring.metrics_enabled: has no effect in this version
     monitoring.alerting_enabled: has no effect in this version
-    api.listen: 0.0.0.0:8000 can be reached from other machines, and this version asks nobody for a key
+    api.listen: 0.0.0.0:8000 can be reached from other machines, and nobody is asked for a key: `security.consumers` has none
     ");
 }

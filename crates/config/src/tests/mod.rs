@@ -7,6 +7,7 @@ mod page;
 mod promises;
 mod refusals;
 mod samples;
+mod spending;
 
 use gateway::settings::UpstreamSettings;
 

@@ -43,7 +43,7 @@ fn a_default_of_the_page_written_down_changes_nothing() {
         let c = read.unwrap_or_else(|problems| panic!("{text}: {problems}"));
         let yahoo = super::upstream(&c, "yahoo");
         format!(
-            "{} {} {:?} {} {:?} {:?} {:?} {:?} {:?} {} {} {} {:?} {}",
+            "{} {} {:?} {} {:?} {:?} {:?} {:?} {:?} {:?} {} {} {} {:?} {}",
             c.environment,
             c.listen,
             c.data,
@@ -52,6 +52,7 @@ fn a_default_of_the_page_written_down_changes_nothing() {
             c.gateway.cache,
             c.gateway.deadlines,
             c.gateway.grading,
+            c.gateway.spending.overall,
             yahoo.breaker,
             yahoo.enabled,
             yahoo.priority,
@@ -63,6 +64,9 @@ fn a_default_of_the_page_written_down_changes_nothing() {
     let usual = settings("");
     for (path, default, _) in KEYS {
         let Some(value) = default.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) else { continue };
+        if path.contains("[]") {
+            continue; // a row stands in a list, with what it cannot do without
+        }
         let path = path.replace("VENDOR", "yahoo");
         let text = path.rsplit('.').fold(value.to_owned(), |inner, key| format!("{{{key}: {inner}}}"));
         assert_eq!(settings(&text), usual, "{path}");

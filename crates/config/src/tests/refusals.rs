@@ -27,7 +27,7 @@ fn an_unknown_key_of_any_section_is_refused_with_the_nearest_known_one() {
     api.lisen: is no key here; did you mean `listen`?
     cache.qoute: is no key here; did you mean `quote`?
     circuit_breakers.default_failure_treshold: is no key here; did you mean `default_failure_threshold`?
-    colour: is no key here; known are api, cache, calendars, circuit_breakers, data_sources, deadlines, environment, monitoring, quality_scoring, routing, service_levels, storage, validation
+    colour: is no key here; known are api, budgets, cache, calendars, circuit_breakers, data_sources, deadlines, environment, monitoring, quality_scoring, routing, security, service_levels, storage, validation
     data_sources.polygon.circuit_breaker.failure_treshold: is no key here; did you mean `failure_threshold`?
     data_sources.polygon.rate_limits[0].count: says how many requests are allowed, or `usd` how much money
     data_sources.polygon.rate_limits[0].cuont: is no key here; did you mean `count`?
@@ -176,12 +176,11 @@ fn the_key_of_a_vendor_that_is_switched_off_may_be_missing() {
 
 #[test]
 fn a_section_this_version_does_not_act_on_is_refused_rather_than_dropped() {
-    let text = "alerting: {}\nsecurity: {x: 1}\nmemory: {x: 1}\nschedule: {x: 1}\n";
+    let text = "alerting: {}\nmemory: {x: 1}\nschedule: {x: 1}\n";
     assert_snapshot!(refused(text, &[]), @r"
     alerting: this version does not act on this section; take it out
     memory: this version does not act on this section; take it out
     schedule: this version does not act on this section; take it out
-    security: this version does not act on this section; take it out
     ");
 }
 

@@ -5,10 +5,11 @@ use serde_json::Value;
 
 use crate::arguments::{Bars, Compare, Explain, Quote, Vendors};
 use crate::client::{self, Reply};
+use crate::commands::budget;
 use crate::{exit, table};
 
 /// Prints JSON, or the table that `show` makes of a good answer.
-fn finish(reply: &Reply, as_json: bool, show: impl Fn(&Value)) -> u8 {
+pub(super) fn finish(reply: &Reply, as_json: bool, show: impl Fn(&Value)) -> u8 {
     if as_json {
         println!("{}", reply.body);
     } else if reply.status < 300 {
@@ -45,7 +46,11 @@ fn meta<'a>(body: &'a Value, symbol: &str, key: &str) -> &'a Value {
 
 /// `mda quote`.
 pub(crate) async fn quote(ask: Quote, as_json: bool) -> Result<u8> {
-    let reply = client::get(&ask.asked, "/v1/quotes/latest", &[("symbols", ask.symbols.join(","))]).await?;
+    let query = [("symbols", ask.symbols.join(","))];
+    if ask.dry_run {
+        return budget::estimate(&ask.asked, "quotes", &query, as_json).await;
+    }
+    let reply = client::get(&ask.asked, "/v1/quotes/latest", &query).await?;
     Ok(finish(&reply, as_json, |body| {
         let rows = body["data"].as_object().into_iter().flatten().map(|(symbol, data)| {
             let quote = if data.is_array() { &data[0] } else { data };
@@ -89,6 +94,9 @@ pub(crate) async fn bars(ask: Bars, as_json: bool) -> Result<u8> {
     for (name, value) in [("start", ask.start), ("end", ask.end), ("adjustment", ask.adjustment)] {
         query.extend(value.map(|value| (name, value)));
     }
+    if ask.dry_run {
+        return budget::estimate(&ask.asked, "bars", &query, as_json).await;
+    }
     let reply = client::get(&ask.asked, "/v1/bars", &query).await?;
     Ok(finish(&reply, as_json, |body| {
         for (symbol, rows) in body["data"].as_object().into_iter().flatten() {
@@ -131,7 +139,7 @@ pub(crate) async fn compare(ask: Compare, as_json: bool) -> Result<u8> {
 }
 
 /// Cells of a list of objects, a column a key.
-fn rows_of(list: &Value, columns: &[&str]) -> Vec<Vec<String>> {
+pub(super) fn rows_of(list: &Value, columns: &[&str]) -> Vec<Vec<String>> {
     let rows = list.as_array().into_iter().flatten();
     rows.map(|row| columns.iter().map(|column| table::cell(&row[*column])).collect()).collect()
 }

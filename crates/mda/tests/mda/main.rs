@@ -11,6 +11,7 @@ mod recording;
 mod stage;
 mod web;
 
+mod budgets;
 mod failures;
 mod payloads;
 mod promises;

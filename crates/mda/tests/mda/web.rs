@@ -52,11 +52,22 @@ pub(crate) fn get(base: &str, target: &str) -> Reply {
 
 /// Sends a request without a body; an error where nobody answers.
 pub(crate) fn try_send(method: &str, base: &str, target: &str) -> std::io::Result<Reply> {
+    try_send_with(method, base, target, &[])
+}
+
+/// The same with headers of the caller's own.
+pub(crate) fn try_send_with(
+    method: &str,
+    base: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+) -> std::io::Result<Reply> {
+    let own: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let address = base.strip_prefix("http://").unwrap_or(base);
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let head = format!(
-        "{method} {target} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        "{method} {target} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\n{own}Connection: close\r\n\r\n"
     );
     stream.write_all(head.as_bytes())?;
     let mut bytes = Vec::new();

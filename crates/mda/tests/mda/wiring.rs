@@ -133,6 +133,7 @@ fn value_of(key: &Key) -> String {
         "rate_limits" => return "[{count: 5, per: minute}]".to_owned(),
         "calendars" | "warm_up" => return "[]".to_owned(),
         "required" => return "[quote, bars]".to_owned(),
+        "consumers" => return "[{name: desk, key: a-key-of-some-length}]".to_owned(),
         _ => {}
     }
     let is_given = !["none", "the", "5 s, 10 s"].iter().any(|word| key.default.starts_with(word));
@@ -148,6 +149,8 @@ fn value_of(key: &Key) -> String {
         "0.9".to_owned()
     } else if takes.starts_with("a duration") {
         "5s".to_owned()
+    } else if takes.starts_with("an amount") {
+        "5".to_owned()
     } else if takes.starts_with("true or false") {
         "true".to_owned()
     } else {

@@ -4,6 +4,7 @@
 mod caching;
 mod drift;
 mod entitlements;
+mod spending;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,7 @@ struct Stage {
     caching: Caching,
     cross_check: bool,
     directory: Directory,
+    spending: gateway::settings::Spending,
 }
 
 impl Stage {
@@ -88,6 +90,7 @@ impl Stage {
             caching: Caching::default(),
             cross_check: false,
             directory: Directory::built_in(),
+            spending: Default::default(),
         }
     }
 
@@ -126,6 +129,7 @@ impl Stage {
             grading: Default::default(),
             bounds: self.bounds,
             service_levels: Default::default(),
+            spending: self.spending.clone(),
         };
         let clock: Arc<dyn Clock> = self.clock.clone();
         let store: Arc<dyn Store> = self.store.clone();

@@ -37,6 +37,7 @@ pub(crate) fn boundless() -> Plan {
         request_micros: 0,
         spend: Vec::new(),
         monthly_usd: 0,
+        tariff: Default::default(),
     }
 }
 

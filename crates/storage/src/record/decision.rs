@@ -1,6 +1,7 @@
 //! Decision records: how a request was answered.
 
 use domain::Instant;
+use gateway::answer::Whose;
 use gateway::{Candidate, Decision, RequestId, Skipped};
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,7 @@ enum SkippedRecord {
     WrongBasis,
     OutOfCoverage,
     TooExpensive,
+    Budget(String, i64),
     NotNeeded,
 }
 
@@ -120,6 +122,9 @@ impl From<&Skipped> for SkippedRecord {
             Skipped::WrongBasis => SkippedRecord::WrongBasis,
             Skipped::OutOfCoverage => SkippedRecord::OutOfCoverage,
             Skipped::TooExpensive => SkippedRecord::TooExpensive,
+            Skipped::Budget { whose, until } => {
+                SkippedRecord::Budget(whose.as_str().to_owned(), until.as_nanos())
+            }
             Skipped::NotNeeded => SkippedRecord::NotNeeded,
         }
     }
@@ -141,6 +146,10 @@ impl SkippedRecord {
             SkippedRecord::WrongBasis => Skipped::WrongBasis,
             SkippedRecord::OutOfCoverage => Skipped::OutOfCoverage,
             SkippedRecord::TooExpensive => Skipped::TooExpensive,
+            SkippedRecord::Budget(whose, until) => Skipped::Budget {
+                whose: Whose::ALL.into_iter().find(|w| w.as_str() == whose).unwrap_or(Whose::Overall),
+                until: Instant::from_nanos(*until),
+            },
             SkippedRecord::NotNeeded => Skipped::NotNeeded,
         }
     }

@@ -296,6 +296,7 @@ fn decision(id: &str, at: i64) -> Decision {
         Skipped::WrongBasis,
         Skipped::OutOfCoverage,
         Skipped::TooExpensive,
+        Skipped::Budget { whose: gateway::answer::Whose::Consumer, until: secs(10) },
         Skipped::NotNeeded,
     ];
     let candidate = |skipped| Candidate {

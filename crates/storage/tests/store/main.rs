@@ -2,6 +2,7 @@
 
 mod disk;
 mod keeps;
+mod ledger;
 mod kill;
 mod model;
 mod rollups;

@@ -444,6 +444,7 @@ fn shares_are_asked_for_by_all_that_the_plan_knows_of_them() {
             request_micros: 0,
             spend: Vec::new(),
             monthly_usd: 0,
+            tariff: Default::default(),
         });
         for bid_ask in [false, true] {
             let question =

@@ -322,6 +322,7 @@ fn a_recent_question_is_asked_compact_and_a_free_plan_never_asks_for_more() {
         request_micros: 0,
         spend: Vec::new(),
         monthly_usd,
+        tariff: Default::default(),
     };
     let size = |text: &str| Ok(Some(text.to_owned()));
     assert_eq!(ask(Interval::D1, "2026-02-01", None), size("compact"));
