@@ -139,6 +139,7 @@ fn questions(every_form: bool) -> Vec<(&'static str, String)> {
         ("/v1/costs", "/v1/costs?by=request&limit=2"),
         ("/v1/costs", "/v1/costs?by=planet"),
         ("/v1/budgets", "/v1/budgets"),
+        ("/v1/cache", "/v1/cache"),
         ("/v1/vendors/{id}", "/v1/vendors/polygon"),
         ("/v1/vendors/{id}", "/v1/vendors/nobody"),
         ("/healthz", "/healthz"),

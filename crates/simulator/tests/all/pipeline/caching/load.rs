@@ -166,7 +166,7 @@ async fn check(test: &str, excerpt: Excerpt) {
     }
     for (name, caching) in variants {
         let outcome = play(&load, caching, excerpt).await;
-        println!(
+        eprintln!(
             "{name}: hit rate {:.4} {:?}; {} of {} past their ceiling; B or better: {:.4} of quotes, {:.4} of \
              all; {:.3} vendor calls per answer",
             outcome.hit_rate,
