@@ -23,6 +23,7 @@ const ASIDE: &[&str] = &["test_data", "xtask"];
 const EDGES: &[(&str, &[&str])] = &[
     ("axum", &["api", "simulator"]),
     ("hyper", &["api", "simulator"]),
+    ("redis", &["storage"]),
     ("reqwest", &["runtime", "mda"]),
     ("rusqlite", &["storage"]),
     ("serde", &["vendors", "config", "api", "storage", "simulator", "mda"]),

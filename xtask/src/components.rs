@@ -34,6 +34,18 @@ const TOOLS: &[Tool] = &[
         install: ("cargo", &["install", "cargo-fuzz", "--version", "0.13.2", "--locked"]),
         needs_root: false,
     },
+    Tool {
+        name: "redis-server",
+        probe: ("redis-server", &["--version"]),
+        install: ("apt-get", &["install", "-y", "--no-install-recommends", "redis-server"]),
+        needs_root: true,
+    },
+    Tool {
+        name: "faketime",
+        probe: ("faketime", &["--version"]),
+        install: ("apt-get", &["install", "-y", "--no-install-recommends", "faketime"]),
+        needs_root: true,
+    },
 ];
 
 /// What the bench compares us with, and how it asks.

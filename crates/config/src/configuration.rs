@@ -71,6 +71,8 @@ pub struct Configuration {
     pub log_level: &'static str,
     /// Files of trading calendars to add or replace.
     pub calendars: Vec<PathBuf>,
+    /// What several instances share; `None` where this one is alone.
+    pub shared: Option<sections::Sharing>,
     /// The gateway's settings.
     pub gateway: Settings,
     /// What a user should know though nothing is wrong.
@@ -174,6 +176,7 @@ pub(crate) fn read(
         data: data(&root.section("storage"), variable, flags),
         log_level: told.or(level).unwrap_or("info"),
         calendars: root.texts("calendars").unwrap_or_default().into_iter().map(PathBuf::from).collect(),
+        shared: sections::sharing(&root.section("shared")),
         gateway: Settings {
             upstreams: vendor::all(&root, variable),
             routing: sections::routing(&root.section("routing")),

@@ -18,3 +18,4 @@ mod tests;
 
 pub use configuration::{Configuration, Flags, load};
 pub use problem::{Problem, Problems};
+pub use sections::Sharing;

@@ -180,6 +180,8 @@ pub fn limits(reader: &Reader<'_>, key: &str) -> Option<Limits> {
     let sliding = |secs| Per::Sliding(Duration::from_secs(secs));
     let words = [
         ("second", sliding(1)),
+        ("5s", sliding(5)),
+        ("10s", sliding(10)),
         ("minute", sliding(60)),
         ("hour", sliding(3_600)),
         ("day", Per::Day),
@@ -202,7 +204,7 @@ pub fn limits(reader: &Reader<'_>, key: &str) -> Option<Limits> {
                 item.problem("count", "says how many requests are allowed, or `usd` how much money");
             }
             (_, _, None) if !item.has("per") => {
-                item.problem("per", "is missing: second, minute, hour, day or month");
+                item.problem("per", "is missing: second, 5s, 10s, minute, hour, day or month");
             }
             _ => {}
         }

@@ -279,6 +279,16 @@ pub(crate) const KEYS: &[Key] = &[
         "`256`",
         "Budget of everything held in memory, in MiB: answers, series, records, queues.",
     ),
+    (
+        "shared.redis_url",
+        "none",
+        "Redis or Valkey server over which several instances share the vendors' quotas. Without it an instance counts alone.",
+    ),
+    (
+        "shared.max_instances",
+        "none",
+        "How many instances share the vendors' accounts at most; needed beside `redis_url`. The share of one that is not there stays free for it.",
+    ),
     ("deadlines.quote", "`2s`", "Time for a quote unless the request says otherwise."),
     ("deadlines.bars", "`5s`", "Time for anything else a caller waits for."),
     ("deadlines.background", "`30s`", "Time for work nobody waits for."),

@@ -7,6 +7,7 @@ use gateway::settings::{Caching, Deadlines, Eviction, Routing, ScoreWeights};
 use gateway::{Failover, Strategy};
 use quality::grade::{Thresholds, Weights};
 use resilience::freshness::Adapts;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::reader::Reader;
 
@@ -74,6 +75,36 @@ pub(crate) fn caching(reader: &Reader<'_>) -> Caching {
             .map_or(usual.warm_up_remembered, |count| count as u32),
         memory_bytes,
     }
+}
+
+/// Where several instances meet, and how many they are (LIM-10).
+#[derive(Clone, Debug)]
+pub struct Sharing {
+    /// Address of the Redis or Valkey server; it may hold a password.
+    pub redis_url: SecretString,
+    /// How many instances share the vendors' accounts at most.
+    pub max_instances: u32,
+}
+
+/// What several instances share; `None` where this one is alone.
+pub(crate) fn sharing(reader: &Reader<'_>) -> Option<Sharing> {
+    let redis_url = reader.secret("redis_url").filter(|url| !url.expose_secret().is_empty());
+    let max_instances = reader.count("max_instances", 1, 1_000);
+    if let Some(url) = &redis_url {
+        let rest =
+            ["redis://", "rediss://"].iter().find_map(|scheme| url.expose_secret().strip_prefix(scheme));
+        if rest.is_none_or(|rest| rest.is_empty() || rest.contains(char::is_whitespace)) {
+            reader.problem("redis_url", "must be an address like redis://host:6379/0, or rediss:// for TLS");
+        }
+        if !reader.has("max_instances") {
+            let what = "is needed beside `redis_url`: how many instances share the vendors' accounts at most";
+            reader.problem("max_instances", what);
+        }
+    } else if max_instances.is_some() {
+        let what = "is needed beside `max_instances`: where the instances meet, like `${REDIS_URL}`";
+        reader.problem("redis_url", what);
+    }
+    Some(Sharing { redis_url: redis_url?, max_instances: max_instances? as u32 })
 }
 
 /// How long a request may take.

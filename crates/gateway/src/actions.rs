@@ -7,7 +7,6 @@ use quality::adjustment::{CannotConvert, Record, convert};
 use vendors::{Capability, Data, Question, Rejection};
 
 use crate::answer::{AttemptError, Warning};
-use crate::cache::tags::Tags;
 use crate::gateway::Gateway;
 use crate::history::{BarsAsked, Part};
 use crate::pipeline::Terms;
@@ -235,7 +234,7 @@ impl Gateway {
         match self.store.put_actions(instrument, news).await {
             Ok(()) => {
                 if news_is_new {
-                    self.cache.invalidate(&Tags::about(instrument));
+                    self.forget(instrument);
                 }
                 true
             }

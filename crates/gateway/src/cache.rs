@@ -184,6 +184,11 @@ impl Cache {
         }
     }
 
+    /// Drops every answer.
+    pub fn clear(&self) {
+        self.answers.invalidate_all();
+    }
+
     /// Number of answers.
     pub fn len(&self) -> u64 {
         self.tally.entries()

@@ -12,16 +12,19 @@ use vendors::{Capability, Question};
 use crate::answer::{Answer, CacheState, Decision, Failure, Served, Unanswered, Warning, Why};
 use crate::cache::tags::{Invalidated, Namespace, Tags};
 use crate::cache::{Cache, Lookup};
+use crate::common_quota::keep_in_touch;
 use crate::drift::shapes_fact;
 use crate::flight_key::FlightKey;
 use crate::flights::Flights;
+use crate::level_two::{LevelTwo, listen_to_others};
 use crate::lifetime::Lifetimes;
+use crate::limiter::Limiter;
 use crate::recall::Recall;
 use crate::request::{Policy, Priority, Request, RequestId};
 use crate::rhythm::Rhythms;
 use crate::rollup::Rollup;
 use crate::scribe::Scribe;
-use crate::seams::{Clock, Entropy, Store, StoreError, Transport};
+use crate::seams::{Clock, Entropy, Shared, Store, StoreError, Transport};
 use crate::service_levels::Objectives;
 use crate::settings::{Caching, Settings};
 use crate::spending::Spending;
@@ -41,6 +44,8 @@ pub struct Seams {
     pub store: Arc<dyn Store>,
     /// Random numbers.
     pub entropy: Arc<dyn Entropy>,
+    /// What several instances share.
+    pub shared: Arc<dyn Shared>,
 }
 
 /// Stands between programs and vendors.
@@ -55,6 +60,7 @@ pub struct Gateway {
     pub(crate) objectives: Objectives,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) rhythms: Rhythms,
+    pub(crate) level_two: LevelTwo,
     pub(crate) flights: Flights<FlightKey, Landed>,
     pub(crate) scribe: Scribe,
     pub(crate) voices: Voices,
@@ -87,7 +93,8 @@ impl Gateway {
                 Some((snapshot, elapsed)) => Quota::restore(limits, &snapshot, elapsed, now),
                 None => Quota::new(limits),
             };
-            let upstream = Upstream::new(settings, quota);
+            let limiter = Limiter::open(&seams, &settings, quota).await?;
+            let upstream = Upstream::with(settings, limiter);
             if seams.store.fact(&simulated_fact(&upstream)).await?.is_some() {
                 upstream.found_simulated();
             }
@@ -101,11 +108,12 @@ impl Gateway {
         for (_, instrument) in seams.store.instruments().await? {
             directory.insert(instrument);
         }
-        Ok(Arc::new(Gateway {
+        let gateway = Arc::new(Gateway {
             cache: Cache::new(&settings.cache),
             objectives: Objectives::new(settings.service_levels.goals),
             lifetimes: Lifetimes::new(settings.cache.clone()),
             rhythms: Rhythms::new(settings.cache.memory_bytes),
+            level_two: LevelTwo::new(seams.shared),
             flights: Flights::default(),
             scribe: Scribe::start(Arc::clone(&seams.store), settings.cache.memory_bytes),
             voices: Voices::new(settings.cache.memory_bytes),
@@ -121,7 +129,12 @@ impl Gateway {
             entropy: seams.entropy,
             settings,
             calendars,
-        }))
+        });
+        for upstream in &gateway.upstreams {
+            keep_in_touch(&gateway, upstream);
+        }
+        listen_to_others(&gateway);
+        Ok(gateway)
     }
 
     /// Finishes what is written behind and gives back unused leases: the last step of a stop in good order.
@@ -129,7 +142,7 @@ impl Gateway {
         self.remember_asked_most().await;
         self.scribe.flush().await;
         for upstream in &self.upstreams {
-            if upstream.limiter.is_limited()
+            if (upstream.limiter.is_limited() || upstream.limiter.common().is_some())
                 && let Err(error) = upstream.limiter.close(self.clock.now(), &*self.store).await
             {
                 self.store_failed(&error);
@@ -213,6 +226,9 @@ impl Gateway {
     /// Drops every answer in memory that carries all of the tags, and says how many there were (CCH-8). The
     /// store keeps what it has.
     pub fn invalidate(&self, tags: &Tags) -> Invalidated {
+        if let Some(instrument) = &tags.instrument {
+            self.forget_elsewhere(instrument);
+        }
         self.cache.invalidate(tags)
     }
 
@@ -359,10 +375,12 @@ pub(crate) fn simulated_fact(upstream: &Upstream) -> String {
     format!("simulated {} {}", upstream.vendor(), upstream.settings.base_url)
 }
 
-/// The word for a quota's window: `second`, `minute`, `hour`, `day`, `month`.
+/// The word for a quota's window: `second`, `5s`, `10s`, `minute`, `hour`, `day`, `month`.
 pub fn window_word(window: Window) -> &'static str {
     match window {
         Window::Sliding(length) if length <= Duration::from_secs(1) => "second",
+        Window::Sliding(length) if length == Duration::from_secs(5) => "5s",
+        Window::Sliding(length) if length == Duration::from_secs(10) => "10s",
         Window::Sliding(length) if length <= Duration::from_secs(60) => "minute",
         Window::Sliding(_) => "hour",
         Window::Day => "day",

@@ -183,7 +183,9 @@ impl Gateway {
                 answer.quota = trail.quota();
                 let answer = self.keep_in_memory(key, answer, began, purpose);
                 self.keep(&answer);
-                self.seek_second_opinion(&answer);
+                if cache != CacheState::Hit {
+                    self.seek_second_opinion(&answer);
+                }
                 Ok((answer, cache))
             }
             Err(why) => {
@@ -207,6 +209,10 @@ impl Gateway {
         terms: Terms,
         trail: &Trail,
     ) -> Result<(Answer, CacheState), Why> {
+        let from = self.ask_others(request, trail).await;
+        if let Some(answer) = from.answer {
+            return Ok((answer, CacheState::Hit));
+        }
         let now = self.clock.now();
         let capability = match request.question.capability() {
             // A quote without bid and ask is a quote; the grade says what is missing.
@@ -229,7 +235,9 @@ impl Gateway {
             }
             _ => self.walk(&ranking, terms, trail, &request.policy, asked).await,
         };
-        self.verdict(walked, &ranking, request).map(|answer| (answer, CacheState::Miss))
+        let answer = self.verdict(walked, &ranking, request)?;
+        self.show_others(request, &answer, &from).await;
+        Ok((answer, CacheState::Miss))
     }
 
     /// One question to one vendor: breaker, then for every exchange limiter, transport and codec.
@@ -263,11 +271,12 @@ impl Gateway {
                 return Err(AttemptError::Deadline);
             }
             let exchange = trail.exchange(upstream.vendor(), question.capability().as_str(), sent_at);
-            permit.sent();
+            let sent = permit.sent();
             upstream.demand.lock().spent(cost.units, sent_at);
             trail.spent(upstream.vendor(), &self.windows_of(upstream), Cost { micros: money.sent(), ..cost });
             let until = terms.deadline.min(sent_at + upstream.settings.timeout);
             let reply = self.transport.send(upstream.address(), upstream.dress(wire.clone()), until).await;
+            drop(sent);
             let now = self.clock.now();
             let status = reply.as_ref().ok().map(|response| response.status);
             let session = upstream.session();

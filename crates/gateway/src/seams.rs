@@ -13,6 +13,7 @@ use crate::ledger::{Line, Spend, Sum};
 use crate::request::RequestId;
 use crate::rollup::Rollup;
 use crate::series::{NewBars, SeriesKey, StoredActions, StoredBar, StoredQuote, StoredSeries};
+use crate::shared::{Fence, Message, Reply, SharedLost, SharedQuote};
 
 /// A future behind a seam.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -199,4 +200,45 @@ pub trait Store: Send + Sync + 'static {
 
     /// A named fact.
     fn fact<'a>(&'a self, name: &'a str) -> Pending<'a, Result<Option<String>, StoreError>>;
+}
+
+/// What several instances share: permits of the vendors' accounts, and what vendors said a moment ago. An instance that shares with nobody is
+/// [`Alone`](crate::shared::Alone).
+pub trait Shared: Send + Sync + 'static {
+    /// How many instances share at most; `None` where there is nobody to share with, and nothing else here is
+    /// called.
+    fn instances(&self) -> Option<u32>;
+
+    /// The name under which all instances count an account: of a vendor, at a host, with a key. It gives no
+    /// part of the key away.
+    fn account(&self, vendor: VendorId, base_url: &str, key: Option<&str>) -> String;
+
+    /// Says something to the others, and hears what became of it. Answers within a second, if with an error.
+    fn ask<'a>(&'a self, message: Message<'a>) -> Pending<'a, Result<Reply, SharedLost>>;
+
+    /// An instance that is not heard for so long may be alone.
+    fn silence(&self) -> std::time::Duration;
+
+    /// What any instance received for a question about an instrument, if it is still kept, and the instrument's
+    /// fence now.
+    fn find<'a>(
+        &'a self,
+        instrument: &'a InstrumentId,
+        question: &'a str,
+    ) -> Pending<'a, Result<(Fence, Option<SharedQuote>), SharedLost>>;
+
+    /// Keeps what was received for a question, unless a newer value is kept or the instrument has another fence
+    /// than when it was asked for. Returns whether it is kept.
+    fn keep<'a>(
+        &'a self,
+        question: &'a str,
+        quote: &'a SharedQuote,
+        fence: Fence,
+    ) -> Pending<'a, Result<bool, SharedLost>>;
+
+    /// Forgets all that is kept about an instrument, and tells every instance.
+    fn forget<'a>(&'a self, instrument: &'a InstrumentId) -> Pending<'a, Result<(), SharedLost>>;
+
+    /// The next instrument that any instance has forgotten; `None` where some may have been missed, as at first.
+    fn forgotten(&self) -> Pending<'_, Result<Option<InstrumentId>, SharedLost>>;
 }

@@ -82,9 +82,15 @@ pub fn quota_settings(settings: &UpstreamSettings) -> quota::Settings {
 impl Upstream {
     /// A vendor with its quota as restored, nothing else known.
     pub fn new(settings: UpstreamSettings, quota: Quota) -> Upstream {
+        let limiter = Limiter::new(settings.vendor(), quota);
+        Upstream::with(settings, limiter)
+    }
+
+    /// A vendor with its limiter, nothing else known.
+    pub fn with(settings: UpstreamSettings, limiter: Limiter) -> Upstream {
         let bid_ask = settings.plan.includes(Capability::BidAsk);
         Upstream {
-            limiter: Limiter::new(settings.vendor(), quota),
+            limiter,
             breaker: Mutex::new(CircuitBreaker::new(settings.breaker)),
             health: Mutex::new(Health::new(
                 settings.plan.delivery,

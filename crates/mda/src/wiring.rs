@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use config::{Configuration, Flags};
 use domain::{Calendar, Calendars, Directory};
-use gateway::{Clock, Entropy, Gateway, Seams, Store, Transport};
+use gateway::{Clock, Entropy, Gateway, Seams, Shared, Store, Transport};
 use secrecy::ExposeSecret;
 
 use crate::arguments::Configured;
@@ -99,7 +99,13 @@ pub(crate) async fn gateway(
     let store: Arc<dyn Store> = Arc::clone(&sqlite) as Arc<dyn Store>;
     let transport = runtime::HttpTransport::new(runtime::transport::Settings::default(), Arc::clone(&clock))?;
     let transport: Arc<dyn Transport> = Arc::new(transport);
-    let seams = Seams { clock, transport, store, entropy };
+    let shared: Arc<dyn Shared> = match &configuration.shared {
+        Some(sharing) => {
+            Arc::new(storage::Redis::new(sharing.redis_url.expose_secret(), sharing.max_instances)?)
+        }
+        None => Arc::new(gateway::shared::Alone),
+    };
+    let seams = Seams { clock, transport, store, entropy, shared };
     let gateway = Gateway::open(seams, configuration.gateway, calendars, Directory::built_in()).await?;
     tokio::spawn(log_events(gateway.listen()));
     tokio::spawn(keep_house(Arc::clone(&gateway), sqlite));
@@ -167,6 +173,12 @@ async fn warm_up(gateway: Arc<Gateway>) {
     }
 }
 
+/// An address that may hold a password, and the password.
+fn secrets_of(url: &str) -> Vec<String> {
+    let password = url.rsplit_once('@').and_then(|(before, _)| before.rsplit_once(':')).map(|(_, word)| word);
+    [url, password.unwrap_or_default()].map(str::to_owned).to_vec()
+}
+
 /// Starts the log: every line on standard error, every secret masked.
 pub(crate) fn log(configuration: &Configuration) {
     let secrets: Vec<String> = configuration
@@ -175,6 +187,7 @@ pub(crate) fn log(configuration: &Configuration) {
         .iter()
         .filter_map(|upstream| upstream.key.as_ref())
         .map(|key| key.expose_secret().to_owned())
+        .chain(configuration.shared.iter().flat_map(|sharing| secrets_of(sharing.redis_url.expose_secret())))
         .collect();
     let redactor = runtime::Redactor::new(secrets);
     let filter =

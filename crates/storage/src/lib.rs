@@ -1,9 +1,11 @@
-//! What is kept, for real: one SQLite file that survives kill -9, full disks and corrections.
+//! What is kept, for real: one SQLite file that survives kill -9, full disks and corrections; and what several
+//! instances share, on Redis.
 
 pub mod sqlite;
 pub mod boot;
 pub mod journal;
 pub mod worker;
+pub mod instances;
 
 mod bars;
 mod rollups;
@@ -26,6 +28,7 @@ mod fault;
 #[cfg(test)]
 mod samples;
 
+pub use instances::Redis;
 pub use journal::StoredEvent;
 pub use retention::Dropped;
 pub use sqlite::{Options, Sqlite};

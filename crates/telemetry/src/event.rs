@@ -122,6 +122,13 @@ pub enum EventKind {
     },
     /// The store works again.
     StoreRecovered,
+    /// What instances share cannot be reached: the vendor's quota is spent by our share alone.
+    InstancesLost {
+        /// Why.
+        reason: String,
+    },
+    /// Instances are together again.
+    InstancesFound,
     /// A configured plan was verified long ago.
     PlanOutdated {
         /// Its name.
@@ -153,6 +160,8 @@ impl EventKind {
             EventKind::BudgetPassed { .. } => "budget_passed",
             EventKind::StoreFailed { .. } => "store_failed",
             EventKind::StoreRecovered => "store_recovered",
+            EventKind::InstancesLost { .. } => "instances_lost",
+            EventKind::InstancesFound => "instances_found",
             EventKind::PlanOutdated { .. } => "plan_outdated",
             EventKind::ClockStepped { .. } => "clock_stepped",
         }
@@ -184,9 +193,12 @@ impl EventKind {
             | EventKind::LimitContradicted
             | EventKind::ShapeDrifted { .. }
             | EventKind::FieldAppeared { .. }
+            | EventKind::InstancesLost { .. }
             | EventKind::PlanOutdated { .. }
             | EventKind::ClockStepped { .. } => Severity::Warning,
-            EventKind::StoreRecovered | EventKind::BurnRateNormal { .. } => Severity::Info,
+            EventKind::StoreRecovered | EventKind::BurnRateNormal { .. } | EventKind::InstancesFound => {
+                Severity::Info
+            }
         }
     }
 }
@@ -228,6 +240,10 @@ impl std::fmt::Display for EventKind {
             }
             EventKind::StoreFailed { reason } => write!(f, "store failed: {reason}"),
             EventKind::StoreRecovered => f.write_str("store works again"),
+            EventKind::InstancesLost { reason } => {
+                write!(f, "quota is spent by our share alone: {reason}")
+            }
+            EventKind::InstancesFound => f.write_str("quota is shared with the other instances again"),
             EventKind::PlanOutdated { plan, days } => {
                 write!(f, "plan {plan} was verified {days} days ago")
             }

@@ -161,6 +161,7 @@ impl Stage {
             transport: Arc::new(SimulatedTransport::new(world.clone())),
             store: store as Arc<dyn Store>,
             entropy: Arc::new(SeededEntropy::new(11)) as Arc<dyn Entropy>,
+            shared: Arc::new(gateway::shared::Alone),
         };
         let calendars = Arc::new(Calendars::built_in());
         let gateway = Gateway::open(seams, settings, calendars, Directory::built_in()).await.unwrap();

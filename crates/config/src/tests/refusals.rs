@@ -21,13 +21,14 @@ fn an_unknown_key_of_any_section_is_refused_with_the_nearest_known_one() {
         service_levels: {cached: {witin: 1s}, requird: quote}
         deadlines: {barz: 5s}
         quality_scoring: {weigths: {}, thresholds: {grade_e_min: 50}}
+        shared: {redis_uri: x}
         colour: blue
     ";
     assert_snapshot!(refused(text, &[]), @r"
     api.lisen: is no key here; did you mean `listen`?
     cache.qoute: is no key here; did you mean `quote`?
     circuit_breakers.default_failure_treshold: is no key here; did you mean `default_failure_threshold`?
-    colour: is no key here; known are api, budgets, cache, calendars, circuit_breakers, data_sources, deadlines, environment, monitoring, quality_scoring, routing, security, service_levels, storage, validation
+    colour: is no key here; known are api, budgets, cache, calendars, circuit_breakers, data_sources, deadlines, environment, monitoring, quality_scoring, routing, security, service_levels, shared, storage, validation
     data_sources.polygon.circuit_breaker.failure_treshold: is no key here; did you mean `failure_threshold`?
     data_sources.polygon.rate_limits[0].count: says how many requests are allowed, or `usd` how much money
     data_sources.polygon.rate_limits[0].cuont: is no key here; did you mean `count`?
@@ -43,6 +44,7 @@ fn an_unknown_key_of_any_section_is_refused_with_the_nearest_known_one() {
     routing.weights.qualty: is no key here; did you mean `quality`?
     service_levels.cached.witin: is no key here; did you mean `within`?
     service_levels.requird: is no key here; did you mean `required`?
+    shared.redis_uri: is no key here; did you mean `redis_url`?
     storage.datadir: is no key here; did you mean `data_dir`?
     ");
 }
@@ -122,10 +124,10 @@ fn a_wrong_type_is_refused_with_what_would_be_right() {
 #[test]
 fn a_limit_without_its_unit_is_refused() {
     let limits = |text: &str| refused(&format!("data_sources: {{polygon: {{rate_limits: {text}}}}}"), &[]);
-    assert_snapshot!(limits("[{count: 5}]"), @"data_sources.polygon.rate_limits[0].per: is missing: second, minute, hour, day or month");
+    assert_snapshot!(limits("[{count: 5}]"), @"data_sources.polygon.rate_limits[0].per: is missing: second, 5s, 10s, minute, hour, day or month");
     assert_snapshot!(limits("[{per: minute}]"), @"data_sources.polygon.rate_limits[0].count: says how many requests are allowed, or `usd` how much money");
-    assert_snapshot!(limits("[{count: 5, per: fortnight}]"), @"data_sources.polygon.rate_limits[0].per: is a text, and no such word; known are second, minute, hour, day, month");
-    assert_snapshot!(limits("[{usd: 2.5}]"), @"data_sources.polygon.rate_limits[0].per: is missing: second, minute, hour, day or month");
+    assert_snapshot!(limits("[{count: 5, per: fortnight}]"), @"data_sources.polygon.rate_limits[0].per: is a text, and no such word; known are second, 5s, 10s, minute, hour, day, month");
+    assert_snapshot!(limits("[{usd: 2.5}]"), @"data_sources.polygon.rate_limits[0].per: is missing: second, 5s, 10s, minute, hour, day or month");
     assert_snapshot!(limits("[{usd: 0.0000001, per: day}]"), @"data_sources.polygon.rate_limits[0].usd: is 1e-7, and must be an amount of US dollars, such as 2.50, with at most six decimal places");
     assert_snapshot!(limits("[{usd: -1, per: day}]"), @"data_sources.polygon.rate_limits[0].usd: is -1, and must be an amount of US dollars, such as 2.50, with at most six decimal places");
     assert_snapshot!(limits("[{usd: 1, count: 5, per: day}]"), @"data_sources.polygon.rate_limits[0].usd: stands beside `count`; write two limits, one of requests and one of money");
@@ -137,6 +139,18 @@ fn a_limit_without_its_unit_is_refused() {
     assert_snapshot!(refused("vendors: {yahoo: {rate_limit: 100/min}}", &[]), @"data_sources.yahoo.rate_limit: is a text, and must be a whole number from 1 to 4294967295");
     let both = "vendors: {yahoo: {rate_limit: 100, rate_limits: [{count: 1, per: day}]}}";
     assert_snapshot!(refused(both, &[]), @"data_sources.yahoo.rate_limit: stands beside `rate_limits`; keep the list");
+}
+
+#[test]
+fn instances_that_share_say_where_and_how_many_they_are() {
+    // LIM-10.
+    assert_snapshot!(refused("shared: {redis_url: 'redis://127.0.0.1', max_instances: 4}", &[]), @"accepted");
+    assert_snapshot!(refused("shared: {redis_url: 'rediss://me:pass@example.com:6380/1'}", &[]), @"shared.max_instances: is needed beside `redis_url`: how many instances share the vendors' accounts at most");
+    assert_snapshot!(refused("shared: {max_instances: 4}", &[]), @"shared.redis_url: is needed beside `max_instances`: where the instances meet, like `${REDIS_URL}`");
+    assert_snapshot!(refused("shared: {redis_url: 'http://127.0.0.1', max_instances: 0}", &[]), @r"
+    shared.max_instances: is 0, and must be a whole number from 1 to 1000
+    shared.redis_url: must be an address like redis://host:6379/0, or rediss:// for TLS
+    ");
 }
 
 #[test]

@@ -21,5 +21,6 @@ mod refusals;
 mod replays;
 mod secrets;
 mod sessions;
+mod shared;
 mod storage;
 mod wiring;

@@ -68,8 +68,33 @@ pub(crate) struct Running {
 impl Running {
     /// Starts the program.
     pub(crate) fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+        Running::watch(|scratch| command(arguments, variables, scratch))
+    }
+
+    /// Starts the program on a machine whose clock is off: `+90s`, `-1h`.
+    pub(crate) fn start_skewed(skew: &str, arguments: &[&str]) -> Running {
+        Running::watch(|scratch| {
+            let mut command = Command::new("faketime");
+            command.args(["-f", skew, env!("CARGO_BIN_EXE_mda")]).args(arguments);
+            command.env_clear().env("PATH", "/usr/bin:/bin").env("TMPDIR", scratch.path());
+            // A clock that is off runs on all the same.
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").current_dir(scratch.path());
+            command
+        })
+    }
+
+    /// Starts another program.
+    pub(crate) fn start_other(program: &str, arguments: &[&str]) -> Running {
+        Running::watch(|scratch| {
+            let mut command = Command::new(program);
+            command.args(arguments).current_dir(scratch.path());
+            command
+        })
+    }
+
+    fn watch(command: impl FnOnce(&TempDir) -> Command) -> Running {
         let scratch = tempfile::tempdir().unwrap();
-        let mut child = command(arguments, variables, &scratch)
+        let mut child = command(&scratch)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -96,6 +96,17 @@ impl Gateway {
         Gateway { running, base }
     }
 
+    /// Starts `mda serve` on a machine whose clock is off.
+    pub(crate) fn serve_skewed(configuration: &str, data: &Path, skew: &str) -> Gateway {
+        let file = data.join("mda.yaml");
+        std::fs::write(&file, configuration).unwrap();
+        let (file, data) = (file.display().to_string(), data.display().to_string());
+        let arguments = ["serve", "--config", &file, "--data", &data, "--listen", "127.0.0.1:0"];
+        let mut running = Running::start_skewed(skew, &arguments);
+        let base = running.wait_for(|line| after(line, "mda listens on ").map(str::to_owned));
+        Gateway { running, base }
+    }
+
     /// Asks it.
     pub(crate) fn get(&self, target: &str) -> Reply {
         web::get(&self.base, target)

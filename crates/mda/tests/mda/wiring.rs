@@ -134,6 +134,7 @@ fn value_of(key: &Key) -> String {
         "calendars" | "warm_up" => return "[]".to_owned(),
         "required" => return "[quote, bars]".to_owned(),
         "consumers" => return "[{name: desk, key: a-key-of-some-length}]".to_owned(),
+        "redis_url" => return "redis://127.0.0.1:1".to_owned(),
         _ => {}
     }
     let is_given = !["none", "the", "5 s, 10 s"].iter().any(|word| key.default.starts_with(word));

@@ -102,7 +102,7 @@ impl Settings {
     }
 
     /// How much longer than it is a sliding window is kept.
-    pub(super) fn margin(&self, length: Duration) -> Duration {
+    pub fn margin(&self, length: Duration) -> Duration {
         self.margin.min(length / MARGIN_PARTS)
     }
 

@@ -135,7 +135,7 @@ impl Stage {
         let store: Arc<dyn Store> = self.store.clone();
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(11));
         let transport = Arc::new(SimulatedTransport::new(self.world.clone()));
-        let seams = Seams { clock, transport, store, entropy };
+        let seams = Seams { clock, transport, store, entropy, shared: Arc::new(gateway::shared::Alone) };
         Gateway::open(seams, settings, Arc::new(Calendars::built_in()), self.directory.clone()).await.unwrap()
     }
 

@@ -1,6 +1,7 @@
 //! The store as the gateway sees it, on a real file and in memory.
 
 mod disk;
+mod instances;
 mod keeps;
 mod ledger;
 mod kill;
