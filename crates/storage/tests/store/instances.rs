@@ -1,4 +1,5 @@
 //! LIM-10, CCH-1, CCH-8: what instances share, alone and over a real Redis; one suite for both.
+#![allow(clippy::unwrap_used, reason = "tests start a server and fail by panicking")]
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
