@@ -49,7 +49,8 @@ impl LevelTwo {
 pub(crate) struct FromOthers {
     /// Their answer, judged by us.
     pub answer: Option<Answer>,
-    fence: Option<Fence>,
+    /// The state of the instrument when we asked.
+    pub fence: Option<Fence>,
 }
 
 impl Gateway {
@@ -93,7 +94,7 @@ impl Gateway {
         let question = upstream.question_for(&request.question, now);
         let answer = self.judge(upstream, &question, reply, trail).await.ok()?;
         let served = self.serve(Arc::new(answer), CacheState::Hit);
-        if served.answer.fresh_until <= now || self.unmet(&served, &request.policy).is_some() {
+        if self.unmet(&served, &request.policy).is_some() {
             return None;
         }
         trail.note(format!("another instance received this from {vendor} {} ms ago", shared.ago.as_millis()));
@@ -101,8 +102,8 @@ impl Gateway {
     }
 
     /// Lets other instances have what a vendor said, before anybody hears of it from us.
-    pub(crate) async fn show_others(&self, request: &Request, answer: &Answer, from: &FromOthers) {
-        let (Some((instrument, question)), Some(fence)) = (sharable(request), from.fence) else { return };
+    pub(crate) async fn show_others(&self, request: &Request, answer: &Answer, fence: Option<Fence>) {
+        let (Some((instrument, question)), Some(fence)) = (sharable(request), fence) else { return };
         let (Data::Quotes(rows), [vendor]) = (&answer.data, &answer.vendors[..]) else { return };
         let Some(Ok(quote)) = rows.first().map(|row| &row.quote) else { return };
         let now = self.clock.now();

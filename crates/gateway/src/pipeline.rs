@@ -170,8 +170,11 @@ impl Gateway {
             priority: request.policy.priority,
             max_cost_micros: request.policy.max_cost_micros(),
         };
-        let made = match &request.question {
-            Question::Bars { .. } => self.bars(request, terms, &trail).await,
+        let others = self.ask_others(request, &trail).await;
+        let made = match (&request.question, others.answer) {
+            // What is fetched ahead is wanted newer than anybody has it.
+            (_, Some(answer)) if purpose == Purpose::Caller => Ok((answer, CacheState::Hit)),
+            (Question::Bars { .. }, _) => self.bars(request, terms, &trail).await,
             _ => self.single(request, terms, &trail).await,
         };
         match made {
@@ -184,6 +187,7 @@ impl Gateway {
                 let answer = self.keep_in_memory(key, answer, began, purpose);
                 self.keep(&answer);
                 if cache != CacheState::Hit {
+                    self.show_others(request, &answer, others.fence).await;
                     self.seek_second_opinion(&answer);
                 }
                 Ok((answer, cache))
@@ -209,10 +213,6 @@ impl Gateway {
         terms: Terms,
         trail: &Trail,
     ) -> Result<(Answer, CacheState), Why> {
-        let from = self.ask_others(request, trail).await;
-        if let Some(answer) = from.answer {
-            return Ok((answer, CacheState::Hit));
-        }
         let now = self.clock.now();
         let capability = match request.question.capability() {
             // A quote without bid and ask is a quote; the grade says what is missing.
@@ -235,9 +235,7 @@ impl Gateway {
             }
             _ => self.walk(&ranking, terms, trail, &request.policy, asked).await,
         };
-        let answer = self.verdict(walked, &ranking, request)?;
-        self.show_others(request, &answer, &from).await;
-        Ok((answer, CacheState::Miss))
+        self.verdict(walked, &ranking, request).map(|answer| (answer, CacheState::Miss))
     }
 
     /// One question to one vendor: breaker, then for every exchange limiter, transport and codec.

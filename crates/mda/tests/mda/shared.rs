@@ -66,11 +66,15 @@ fn worst(times: &[Instant], length: Duration) -> usize {
     (0..times.len()).map(inside).max().unwrap_or(0)
 }
 
-/// Asks a gateway one question after the other, none twice, until it is told to stop.
+/// Asks a gateway one question after the other for what no memory can have, until it is told to stop.
 fn keep_asking(base: &str, lane: usize, stop: &AtomicBool) {
     for turn in (0..).take_while(|_| !stop.load(Ordering::Relaxed)) {
         let symbol = SYMBOLS[(turn * 2 + lane) % SYMBOLS.len()];
-        let _ = web::try_send("GET", base, &format!("/v1/quotes/latest?symbols={symbol}&deadline=60s"));
+        let _ = web::try_send(
+            "GET",
+            base,
+            &format!("/v1/quotes/latest?symbols={symbol}&deadline=60s&max_age=1ms"),
+        );
     }
 }
 
@@ -92,10 +96,7 @@ fn four_processes_with_skewed_clocks_spend_one_plan_exactly_while_their_redis_is
     let configuration = vendors
         .configuration(&["polygon"])
         .replace("  polygon:\n", "  polygon:\n    rate_limits: [{count: 42, per: 5s}]\n")
-        + &format!(
-            "shared: {{redis_url: 'redis://127.0.0.1:{}', max_instances: 4}}\ncache: {{quote: 1ms, quote_realtime: 1ms}}\n",
-            redis.port
-        );
+        + &format!("shared: {{redis_url: 'redis://127.0.0.1:{}', max_instances: 4}}\n", redis.port);
     let data: Vec<TempDir> = (0..4).map(|_| tempfile::tempdir().unwrap()).collect();
     let gateways: Vec<Gateway> = ["+0s", "+90s", "-3600s", "+86400s"]
         .iter()
@@ -107,7 +108,11 @@ fn four_processes_with_skewed_clocks_spend_one_plan_exactly_while_their_redis_is
     // One more question to a gateway is answered when there is a permit: that is how time passes here.
     let until = |done: &dyn Fn(&[Instant]) -> bool| {
         while !done(&arrivals(&vendors)) {
-            let _ = web::try_send("GET", &gateways[0].base, "/v1/quotes/latest?symbols=QQQ&deadline=3s");
+            let _ = web::try_send(
+                "GET",
+                &gateways[0].base,
+                "/v1/quotes/latest?symbols=QQQ&deadline=3s&max_age=1ms",
+            );
         }
     };
     let (lost_at, back_at, end, _redis) = std::thread::scope(|scope| {
