@@ -174,6 +174,7 @@ fn upstream() -> UpstreamSettings {
             history: None,
             request_micros: 0,
             monthly_usd: 0,
+            tariff: Default::default(),
         },
         pace: Pace::Burst,
         timeout: SECOND,
