@@ -50,6 +50,8 @@ use crate::words::{FORM, POLICY};
         paths::costs,
         paths::budgets,
         paths::estimate,
+        paths::maintenance,
+        paths::breaker,
         paths::healthz,
         paths::readyz,
         paths::livez,
@@ -197,10 +199,26 @@ mod paths {
         vendors get "/v1/vendors" "operations" "Every vendor with quota, breaker and health" VendorList {}
         sources get "/v1/sources" "operations" "Every vendor, by another name" VendorList {}
         vendor get "/v1/vendors/{id}" "operations" "One vendor" OneVendor { Path "id" String, "Id or alias"; }
-        drain post "/v1/vendors/{id}/drain" "operations" "Takes a vendor out" OneVendor { Path "id" String, "Id or alias"; }
-        undrain post "/v1/vendors/{id}/undrain" "operations" "Puts a vendor back" OneVendor { Path "id" String, "Id or alias"; }
+        drain post "/v1/vendors/{id}/drain" "operations" "Takes a vendor out" OneVendor { Path "id" String, "Id or alias"; Query "by" Option<String>, "Who orders it"; Query "reason" Option<String>, "Why"; }
+        undrain post "/v1/vendors/{id}/undrain" "operations" "Puts a vendor back" OneVendor { Path "id" String, "Id or alias"; Query "by" Option<String>, "Who orders it"; Query "reason" Option<String>, "Why"; }
         probe post "/v1/vendors/{id}/probe" "operations" "Asks a vendor one question now, inside its quota" OneVendor { Path "id" String, "Id or alias"; }
-        priority post "/v1/vendors/{id}/priority" "operations" "Gives a vendor another place in the order" OneVendor { Path "id" String, "Id or alias"; Query "value" u32, "1 primary, 2 secondary, 3 backup, 999 off"; }
+        priority post "/v1/vendors/{id}/priority" "operations" "Gives a vendor another place in the order" OneVendor { Path "id" String, "Id or alias"; Query "value" u32, "1 primary, 2 secondary, 3 backup, 999 off"; Query "by" Option<String>, "Who orders it"; Query "reason" Option<String>, "Why"; }
+        maintenance post "/v1/vendors/{id}/maintenance" "operations" "Puts a vendor into maintenance, or ends it" OneVendor {
+            Path "id" String, "Id or alias";
+            Query "end" Option<String>, "RFC 3339 or a date; `now` ends it; until it is ended by hand unless given";
+            Query "for" Option<String>, "Instead of an end, a span with its unit: 2h";
+            Query "reason" Option<String>, "What is done; required to begin";
+            Query "by" Option<String>, "Who orders it";
+        }
+        breaker post "/v1/vendors/{id}/breaker" "operations" "Forces a circuit breaker open, or resets it" OneVendor {
+            Path "id" String, "Id or alias";
+            Query "state" String, "open, closed";
+            Query "endpoint" Option<String>, "That of one kind of question: quote, bars, trades, …";
+            Query "end" Option<String>, "Until when it is forced open: RFC 3339 or a date; ten minutes from now unless given";
+            Query "for" Option<String>, "Instead of an end, a span with its unit: 30m";
+            Query "reason" Option<String>, "Why";
+            Query "by" Option<String>, "Who orders it";
+        }
         system_health get "/v1/health" "operations" "How the whole fares: vendors, circuit breakers, caches" SystemHealthTold {}
         service_levels get "/v1/service-levels" "operations" "What vendors and answers are judged by, over every span" LevelsAnswer {}
         cache get "/v1/cache" "operations" "What is in memory, and how it is used" CacheAnswer {}

@@ -27,6 +27,7 @@ pub mod estimate;
 pub mod vendors_told;
 pub mod health;
 pub mod cache_told;
+pub mod orders;
 pub mod ops;
 pub mod compat;
 pub mod insights;

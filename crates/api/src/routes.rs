@@ -5,8 +5,8 @@ use http::Method;
 
 use crate::call::Handler;
 use crate::{
-    bars, cache_told, compare, compat, costs, estimate, health, lists, ops, quotes, records, reference,
-    rollups, vendors_told,
+    bars, cache_told, compare, compat, costs, estimate, health, lists, ops, orders, quotes, records,
+    reference, rollups, vendors_told,
 };
 
 /// In whose words an address speaks.
@@ -84,6 +84,8 @@ routes! {
     Native GET "/v1/costs" => costs::costs,
     Native GET "/v1/budgets" => costs::budgets,
     Native POST "/v1/estimate" => estimate::estimate,
+    Native POST "/v1/vendors/{id}/maintenance" => orders::maintenance,
+    Native POST "/v1/vendors/{id}/breaker" => orders::breaker,
     Native GET "/healthz" => ops::health,
     Native GET "/readyz" => ops::ready,
     Native GET "/livez" => ops::live,

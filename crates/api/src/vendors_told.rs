@@ -6,6 +6,7 @@ use domain::Instant;
 use gateway::gateway::window_word;
 use gateway::request::Priority;
 use gateway::upstream::Upstream;
+use resilience::circuit_breaker::{Reason, State, system};
 use serde::Serialize;
 use utoipa::ToSchema;
 use vendors::{Capability, Status};
@@ -13,6 +14,7 @@ use vendors::{Capability, Status};
 use crate::call::{Call, Reply};
 use crate::error::{Code, Problem};
 use crate::meta::{dollars, millis, rounded, time};
+use crate::orders::order;
 use crate::words::read_vendor;
 
 /// One vendor.
@@ -57,6 +59,9 @@ pub struct VendorTold {
     pub circuit_breaker: BreakerTold,
     /// What traffic tells about it.
     pub health: HealthTold,
+    /// Its hosts, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<HostTold>,
 }
 
 /// A vendor's plan.
@@ -110,13 +115,67 @@ pub struct SpendTold {
     pub resets_at: Option<String>,
 }
 
-/// A circuit breaker.
+/// A circuit breaker, and those below it.
 #[derive(Serialize, ToSchema)]
 pub struct BreakerTold {
     /// `closed`, `degraded`, `open`, `half_open`, `maintenance`.
     pub state: &'static str,
     /// When it lets the next call through, where it refuses now (RFC 3339).
     pub retry_at: Option<String>,
+    /// Why it is in maintenance, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Share of calls it lets through: 1 closed, less while degraded, else 0.
+    pub admitted_share: f64,
+    /// The numbers in use.
+    pub in_use: BreakerNumbers,
+    /// What they follow from.
+    pub baseline: BaselineTold,
+    /// States of the breakers of kinds of questions that were asked, by the kind's word.
+    pub endpoints: BTreeMap<&'static str, &'static str>,
+    /// Symbols that are not asked for because the vendor fails on them alone, with until when (RFC 3339).
+    pub open_symbols: BTreeMap<String, String>,
+}
+
+/// Numbers of a circuit breaker.
+#[derive(Serialize, ToSchema)]
+pub struct BreakerNumbers {
+    /// Weighted failures that open it.
+    pub failure_threshold: u32,
+    /// A call that takes longer counts as slow, in milliseconds.
+    pub slow_ms: u64,
+    /// How long it stays open before a probe, in seconds.
+    pub open_secs: f64,
+    /// Good probes in a row that close it.
+    pub success_threshold: u32,
+}
+
+/// What is usual for a vendor.
+#[derive(Serialize, ToSchema)]
+pub struct BaselineTold {
+    /// Whether the numbers in use follow it.
+    pub adaptive: bool,
+    /// The configured threshold.
+    pub failure_threshold: u32,
+    /// The configured limit of slow calls in milliseconds.
+    pub slow_ms: u64,
+    /// Share of calls that failed in the last five minutes of a closed breaker; `null` where too few were made.
+    pub error_share: Option<f64>,
+    /// 99th percentile of the latency in milliseconds; `null` before there are enough.
+    pub latency_ms_p99: Option<u64>,
+}
+
+/// One host of a vendor.
+#[derive(Serialize, ToSchema)]
+pub struct HostTold {
+    /// Its address.
+    pub base_url: String,
+    /// Whether it is the one that is asked.
+    pub is_chosen: bool,
+    /// Recent average latency in milliseconds; `null` before the first reply.
+    pub latency_ms: Option<f64>,
+    /// Until when it is not asked because it failed (RFC 3339).
+    pub away_until: Option<String>,
 }
 
 /// What traffic tells about a vendor.
@@ -180,10 +239,65 @@ pub fn state(upstream: &Upstream) -> (&'static str, Option<String>) {
     } else if upstream.is_drained() {
         ("drained", Some("taken out by an operator: POST to its undrain".to_owned()))
     } else if upstream.breaker.lock().state().as_str() == "maintenance" {
-        ("maintenance", Some("in planned maintenance".to_owned()))
+        ("maintenance", maintenance_reason(&upstream.breaker.lock().state()))
     } else {
         ("active", None)
     }
+}
+
+/// Why a breaker is in maintenance, if it is.
+fn maintenance_reason(state: &State) -> Option<String> {
+    match state {
+        State::Maintenance { reason: Reason::Planned(words), .. } => Some(words.to_string()),
+        State::Maintenance { reason: Reason::BadCredentials, .. } => {
+            Some("it does not accept the key; it is tried again now and then".to_owned())
+        }
+        State::Maintenance { .. } => Some("in maintenance".to_owned()),
+        State::Closed | State::Degraded | State::Open { .. } | State::HalfOpen => None,
+    }
+}
+
+fn breaker(upstream: &Upstream, now: Instant) -> BreakerTold {
+    let breaker = upstream.breaker.lock();
+    let (in_use, base) = (breaker.settings(), breaker.baseline().base());
+    let state = breaker.state();
+    BreakerTold {
+        state: state.as_str(),
+        retry_at: time(breaker.check(now, Priority::Normal).err().map(|refused| refused.retry_at)),
+        reason: maintenance_reason(&state),
+        admitted_share: breaker.share(),
+        in_use: BreakerNumbers {
+            failure_threshold: in_use.failures,
+            slow_ms: millis(in_use.slow),
+            open_secs: in_use.open.as_secs_f64(),
+            success_threshold: in_use.successes,
+        },
+        baseline: BaselineTold {
+            adaptive: breaker.is_adaptive(),
+            failure_threshold: base.failures,
+            slow_ms: millis(base.slow),
+            error_share: breaker.baseline().error_share(now).map(rounded),
+            latency_ms_p99: breaker.baseline().p99().map(millis),
+        },
+        endpoints: breaker.endpoints().map(|(name, state)| (*name, state.as_str())).collect(),
+        open_symbols: breaker
+            .open_symbols(now)
+            .into_iter()
+            .map(|(symbol, until)| (symbol.to_string(), until.to_string()))
+            .collect(),
+    }
+}
+
+fn hosts(upstream: &Upstream, now: Instant) -> Vec<HostTold> {
+    let regions = upstream.regions.lock();
+    let told = upstream.hosts().enumerate().map(|(place, base_url)| HostTold {
+        base_url: base_url.to_owned(),
+        is_chosen: place == regions.chosen(),
+        latency_ms: regions.latency(place).map(|latency| rounded(latency.as_secs_f64() * 1e3)),
+        away_until: time(regions.away_until(place, now)),
+    });
+    let told: Vec<HostTold> = told.collect();
+    if told.len() > 1 { told } else { Vec::new() }
 }
 
 fn capability_word(capability: Capability) -> String {
@@ -199,10 +313,6 @@ pub fn told(upstream: &Upstream, now: Instant) -> VendorTold {
     let profile = settings.codec.profile();
     let (state, reason) = state(upstream);
     let plan = &settings.plan;
-    let (breaker_state, retry_at) = {
-        let breaker = upstream.breaker.lock();
-        (breaker.state().as_str(), breaker.check(now, Priority::Normal).err().map(|refused| refused.retry_at))
-    };
     VendorTold {
         id: profile.id.as_str(),
         aliases: profile.aliases.to_vec(),
@@ -261,8 +371,9 @@ pub fn told(upstream: &Upstream, now: Instant) -> VendorTold {
             })
             .collect(),
         told_to_wait_until: time(upstream.limiter.told_until(now)),
-        circuit_breaker: BreakerTold { state: breaker_state, retry_at: time(retry_at) },
+        circuit_breaker: breaker(upstream, now),
         health: health(upstream, now),
+        hosts: hosts(upstream, now),
     }
 }
 
@@ -290,8 +401,19 @@ fn health(upstream: &Upstream, now: Instant) -> HealthTold {
 pub struct VendorList {
     /// In the order of ids.
     pub data: Vec<VendorTold>,
+    /// All vendors together.
+    pub system: SystemTold,
     /// Facts about the list.
     pub meta: ListMeta,
+}
+
+/// All vendors together.
+#[derive(Serialize, ToSchema)]
+pub struct SystemTold {
+    /// `closed`; `open` or `half_open` while nearly all vendors fail at once, for which we blame ourselves.
+    pub state: &'static str,
+    /// When vendors are tried again, where they are not asked now (RFC 3339).
+    pub retry_at: Option<String>,
 }
 
 /// Facts about a list.
@@ -315,14 +437,21 @@ impl ListMeta {
 /// Every vendor with its state.
 pub async fn list(call: Call) -> Result<Reply, Problem> {
     call.words().finish().map_err(Problem::malformed)?;
+    call.gateway.heed_calendars();
     let now = call.gateway.now();
     let data: Vec<VendorTold> = call.gateway.upstreams().map(|upstream| told(upstream, now)).collect();
     let meta = ListMeta::of(&call, data.len());
-    Ok(Reply::json(&VendorList { data, meta }))
+    let state = call.gateway.system_state();
+    let retry_at = match state {
+        system::State::Open { until } => Some(until),
+        system::State::Closed | system::State::HalfOpen => None,
+    };
+    let system = SystemTold { state: state.as_str(), retry_at: time(retry_at) };
+    Ok(Reply::json(&VendorList { data, system, meta }))
 }
 
 /// The vendor of the path.
-fn named(call: &Call) -> Result<&Upstream, Problem> {
+pub(crate) fn named(call: &Call) -> Result<&Upstream, Problem> {
     let vendor =
         read_vendor(call.path("id"), &call.gateway).map_err(|detail| Problem::new(Code::NotFound, detail))?;
     let upstream = call.gateway.find_upstream(vendor);
@@ -340,13 +469,14 @@ pub struct OneVendor {
     pub meta: ListMeta,
 }
 
-fn reply(call: &Call, upstream: &Upstream) -> Reply {
+pub(crate) fn reply(call: &Call, upstream: &Upstream) -> Reply {
     Reply::json(&OneVendor { data: told(upstream, call.gateway.now()), meta: ListMeta::of(call, 1) })
 }
 
 /// One vendor with its state.
 pub async fn one(call: Call) -> Result<Reply, Problem> {
     call.words().finish().map_err(Problem::malformed)?;
+    call.gateway.heed_calendars();
     Ok(reply(&call, named(&call)?))
 }
 
@@ -367,10 +497,12 @@ pub async fn priority(call: Call) -> Result<Reply, Problem> {
     if value.is_none() {
         words.fault("value", "is missing: 1 primary, 2 secondary, 3 backup, 999 off");
     }
+    let order = order(&mut words, "none given");
     words.finish().map_err(Problem::malformed)?;
     let upstream = named(&call)?;
     if let Some(value) = value.and_then(|value| u32::try_from(value).ok()) {
         upstream.set_priority(value);
+        call.gateway.ordered(upstream.vendor(), format!("priority {value}"), order);
     }
     Ok(reply(&call, upstream))
 }
@@ -386,8 +518,11 @@ pub async fn probe(call: Call) -> Result<Reply, Problem> {
 }
 
 fn set_drained(call: &Call, drained: bool) -> Result<Reply, Problem> {
-    call.words().finish().map_err(Problem::malformed)?;
+    let mut words = call.words();
+    let order = order(&mut words, "none given");
+    words.finish().map_err(Problem::malformed)?;
     let upstream = named(call)?;
     upstream.set_drained(drained);
+    call.gateway.ordered(upstream.vendor(), if drained { "drain" } else { "undrain" }.to_owned(), order);
     Ok(reply(call, upstream))
 }

@@ -94,6 +94,24 @@ pub(crate) const KEYS: &[Key] = &[
         "Another host that speaks the vendor's dialect: a proxy, a mirror, the simulator.",
     ),
     (
+        "data_sources.VENDOR.base_urls",
+        "none",
+        "Instead of `base_url`, several hosts: the fastest by measurement is asked, and they stand in for one another.",
+    ),
+    (
+        "data_sources.VENDOR.maintenance",
+        "none",
+        "Announced work: the vendor is not asked meanwhile, nobody is alerted, and a probe decides afterwards.",
+    ),
+    ("data_sources.VENDOR.maintenance[].start", "none", "First moment, RFC 3339."),
+    ("data_sources.VENDOR.maintenance[].end", "none", "First moment after, RFC 3339."),
+    ("data_sources.VENDOR.maintenance[].reason", "none", "What is done; the vendor's page shows it."),
+    (
+        "data_sources.VENDOR.maintenance[].weekly",
+        "no",
+        "Whether it recurs every seven days at the same time, in UTC.",
+    ),
+    (
         "data_sources.VENDOR.adjustment",
         "the dialect's",
         "What its bars are adjusted for, where you know better. `unknown` makes them unfit for conversion.",
@@ -170,8 +188,8 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     (
         "circuit_breakers.adaptive_thresholds",
-        "`false`",
-        "Known for compatibility; this version does not adapt thresholds, and `true` gives a notice.",
+        "`true`",
+        "Whether the failures that open a breaker and the limit of slow calls follow each vendor's own baseline.",
     ),
     ("routing.strategy", "`weighted_round_robin`", "Order of vendors unless the request says otherwise."),
     (
@@ -363,8 +381,10 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
 
 /// Every key the reader asks for, with what it takes, by path.
 pub(crate) fn asked() -> BTreeMap<String, String> {
+    let work = json!({"start": "2026-11-20T02:00:00Z", "end": "2026-11-20T04:00:00Z", "reason": "x"});
+    let limit = json!({"count": 1, "per": "day"});
     let tree = json!({
-        "data_sources": {"yahoo": {"rate_limits": [{"count": 1, "per": "day"}]}},
+        "data_sources": {"yahoo": {"rate_limits": [limit], "maintenance": [work]}},
         "budgets": {"vendors": {"yahoo": {}}},
         "security": {"consumers": [{}]},
     });

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use domain::Adjustment;
-use gateway::settings::UpstreamSettings;
+use domain::{Adjustment, Instant};
+use gateway::maintenance::Maintenance;
+use gateway::settings::{Operation, UpstreamSettings};
 use resilience::{circuit_breaker, quota};
 use secrecy::{ExposeSecret, SecretString};
 use vendors::plan::{Limit, Per};
@@ -72,7 +73,8 @@ fn one(
     let enabled = reader.flag("enabled").unwrap_or(true);
     let simulated = reader.flag("sandbox").unwrap_or(false);
     let key = key(profile, reader, simulated, variable);
-    let base_url = base_url(reader);
+    let mut hosts = hosts(reader);
+    let base_url = (!hosts.is_empty()).then(|| hosts.remove(0));
     let official = base_url.as_ref().is_none_or(|url| profile.base_urls.contains(&url.as_str()));
     let first_host = profile.base_urls.first().copied().unwrap_or_default();
     let adjustments: Vec<(&str, Adjustment)> =
@@ -80,7 +82,7 @@ fn one(
     let mut breaker = breaker_of(profile.class);
     usual.overrule(&mut breaker);
     read_breaker(&reader.section("circuit_breaker"), &mut breaker);
-    breaker.probe_is_costly |= plan.request_micros > 0;
+    breaker.probe_is_costly |= plan.request_micros > 0 || is_scarce(&plan.limits);
     let settings = UpstreamSettings {
         codec,
         enabled,
@@ -98,6 +100,11 @@ fn one(
         sla: crate::service_levels::of_vendor(&reader.section("sla"), profile.class),
         adjustment: reader.word("adjustment", &adjustments),
         simulated,
+        operation: Operation {
+            further_urls: hosts,
+            maintenance: maintenance(reader),
+            adapts: usual.adapts.unwrap_or(true),
+        },
     };
     notices(&settings, reader, is_written);
     Some(settings)
@@ -177,33 +184,97 @@ fn limits(reader: &Reader<'_>) -> Option<Limits> {
     list.or(bare)
 }
 
-fn base_url(reader: &Reader<'_>) -> Option<String> {
-    let url = reader.text("base_url")?;
+/// Whether a probe a minute would use a notable part of the plan: fewer than one call a minute round the clock.
+fn is_scarce(limits: &[Limit]) -> bool {
+    limits.iter().any(|limit| match limit.per {
+        Per::Sliding(_) => false,
+        Per::Day => limit.count < 1_440,
+        Per::Month => limit.count < 30 * 1_440,
+    })
+}
+
+/// Hosts of the vendor's dialect, from `base_url` or `base_urls` (RTE-3).
+fn hosts(reader: &Reader<'_>) -> Vec<String> {
+    let list = reader.texts("base_urls");
+    let single = reader.text("base_url");
+    if list.is_some() && single.is_some() {
+        reader.problem("base_url", "stands beside `base_urls`; keep the list");
+    }
+    if list.as_ref().is_some_and(Vec::is_empty) {
+        reader.problem("base_urls", "must name at least one host, or be left out");
+    }
+    let mut hosts: Vec<String> = Vec::new();
+    for (key, url) in
+        list.into_iter().flatten().map(|url| ("base_urls", url)).chain(single.map(|url| ("base_url", url)))
+    {
+        let url = host(reader, key, &url);
+        if hosts.contains(&url) {
+            reader.problem(key, "names a host twice; keep it once");
+        }
+        hosts.push(url);
+    }
+    hosts
+}
+
+fn host(reader: &Reader<'_>, key: &str, url: &str) -> String {
     let url = url.trim_end_matches('/');
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
     let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
     if rest.is_none() {
-        reader.problem("base_url", "must begin with http:// or https://");
+        reader.problem(key, "must begin with http:// or https://");
     } else if host.contains('@') {
-        reader.problem("base_url", "must not hold a name or a password; a key stands in api_key");
+        reader.problem(key, "must not hold a name or a password; a key stands in api_key");
     } else if host.is_empty() || url.contains(|c: char| c.is_whitespace() || c == '?' || c == '#') {
-        reader.problem("base_url", "must be a host with an optional path, like https://api.example.com/v1");
+        reader.problem(key, "must be a host with an optional path, like https://api.example.com/v1");
     }
-    Some(url.to_owned())
+    url.to_owned()
+}
+
+/// Announced work (BRK-7).
+fn maintenance(reader: &Reader<'_>) -> Vec<Maintenance> {
+    let mut calendar = Vec::new();
+    for item in reader.sections("maintenance").unwrap_or_default() {
+        let instant = |key| {
+            let Some(text) = item.text(key) else {
+                if !item.has(key) {
+                    item.problem(key, "is missing: a moment like 2026-11-20T02:00:00Z");
+                }
+                return None;
+            };
+            let at = Instant::parse(&text);
+            if at.is_none() {
+                item.problem(key, "must be a moment like 2026-11-20T02:00:00Z");
+            }
+            at
+        };
+        let (start, end) = (instant("start"), instant("end"));
+        let reason = item.text("reason");
+        if reason.is_none() && !item.has("reason") {
+            item.problem("reason", "is missing: what is done, for whoever asks");
+        }
+        let weekly = item.flag("weekly").unwrap_or(false);
+        let (Some(start), Some(end), Some(reason)) = (start, end, reason) else { continue };
+        if end <= start {
+            item.problem("end", "must be later than `start`");
+        } else if weekly && end.since(start) >= Duration::from_secs(7 * 86_400) {
+            item.problem("end", "must be less than a week after `start` where it recurs weekly");
+        }
+        calendar.push(Maintenance { start, end, reason, weekly });
+    }
+    calendar
 }
 
 /// Numbers of the section `circuit_breakers`, which hold for every vendor that has none of its own.
 struct Breakers {
     failures: Option<u32>,
     open: Option<Duration>,
+    adapts: Option<bool>,
 }
 
 impl Breakers {
     fn read(reader: &Reader<'_>) -> Breakers {
-        if reader.flag("adaptive_thresholds") == Some(true) {
-            reader.notice("adaptive_thresholds", "this version does not adapt thresholds; they stay as set");
-        }
         Breakers {
+            adapts: reader.flag("adaptive_thresholds"),
             failures: reader.count("default_failure_threshold", 1, 1_000).map(|failures| failures as u32),
             open: reader.duration("default_timeout"),
         }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use domain::{Directory, Instant, VendorId};
-use resilience::circuit_breaker::{Reason, Transition};
 use resilience::quota::{VendorWord, Window};
 use telemetry::{Event, EventKind};
 use vendors::plan::Per;
@@ -104,23 +103,10 @@ impl Gateway {
         }
         if consequence.blames_key || opens_nothing {
             let moved = upstream.breaker.lock().unauthorized(now);
-            self.breaker_moved(upstream, Some(moved));
+            self.breakers_moved(upstream, vec![moved]);
         }
         if let Some(event) = consequence.event {
             self.tell(Some(upstream.vendor()), event);
-        }
-    }
-
-    pub(crate) fn breaker_moved(&self, upstream: &Upstream, moved: Option<Transition>) {
-        if let Some(moved) = moved {
-            self.tell(
-                Some(upstream.vendor()),
-                EventKind::BreakerChanged {
-                    from: moved.from.as_str(),
-                    to: moved.to.as_str(),
-                    reason: reason_in_words(&moved.reason).to_owned(),
-                },
-            );
         }
     }
 
@@ -165,22 +151,5 @@ impl Gateway {
         }
         *self.directory.write() = Arc::new(directory);
         self.store.put_instruments(vendor, instruments, self.clock.now()).await
-    }
-}
-
-/// Why a breaker moved, for people.
-fn reason_in_words(reason: &Reason) -> &str {
-    match reason {
-        Reason::Failures => "too many calls failed",
-        Reason::FailuresInARow => "too many calls in a row failed",
-        Reason::SlowCalls => "too many calls were slow",
-        Reason::Recovered => "calls succeed again",
-        Reason::WaitOver => "the wait is over",
-        Reason::ProbeFailed => "a probe failed",
-        Reason::ProbesSucceeded => "probes succeeded",
-        Reason::VendorsWord => "the vendor asked for it",
-        Reason::BadCredentials => "the vendor does not accept the key",
-        Reason::Ordered => "an operator ordered it",
-        Reason::Planned(words) => words,
     }
 }

@@ -33,6 +33,9 @@ impl Gateway {
     where
         F: Future<Output = Result<Answer, AttemptError>> + Send + 'a,
     {
+        if let Some(refused) = self.shed(ranking, terms.priority, trail) {
+            return refused;
+        }
         let (voters, others) = ranking.order.split_at(VOTERS.min(ranking.order.len()));
         let asked = voters.iter().map(|vendor| {
             let said = attempt(Arc::clone(self.upstream(*vendor)), false);
@@ -65,7 +68,7 @@ impl Gateway {
             return Walked { answer: Some(answer), best: None, refusals, timed_out: false };
         }
         let rest = Ranked { order: others.to_vec(), ..ranking.clone() };
-        let mut walked = self.walk(&rest, terms, trail, policy, attempt).await;
+        let mut walked = self.walk_on(&rest, terms, trail, policy, attempt).await;
         refusals.append(&mut walked.refusals);
         Walked { refusals, ..walked }
     }

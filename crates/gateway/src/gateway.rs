@@ -1,15 +1,17 @@
 //! The gateway: its parts, and the small steps the pipeline is made of.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use domain::{Calendars, Directory, Instant, InstrumentId, Range, VendorId};
 use parking_lot::{Mutex, RwLock};
+use resilience::circuit_breaker::System;
 use resilience::quota::{Quota, Window};
 use vendors::{Capability, Question};
 
 use crate::answer::{Answer, CacheState, Decision, Failure, Served, Unanswered, Warning, Why};
+use crate::breakers::{breakers_fact, restored};
 use crate::cache::tags::{Invalidated, Namespace, Tags};
 use crate::cache::{Cache, Lookup};
 use crate::common_quota::keep_in_touch;
@@ -69,6 +71,9 @@ pub struct Gateway {
     pub(crate) upstreams: Vec<Arc<Upstream>>,
     pub(crate) directory: RwLock<Arc<Directory>>,
     pub(crate) rotation: Mutex<HashMap<Capability, Vec<(VendorId, f64)>>>,
+    pub(crate) system: Mutex<System<VendorId>>,
+    /// Itself, for calls that outlive those who asked for them.
+    pub(crate) me: Weak<Gateway>,
     started_at: Instant,
 }
 
@@ -101,6 +106,11 @@ impl Gateway {
             if let Some(told) = seams.store.fact(&shapes_fact(&upstream)).await? {
                 upstream.shapes.remember(&told);
             }
+            if let Some((told, elapsed)) = seams.store.dated_fact(&breakers_fact(&upstream)).await?
+                && let Some(breakers) = restored(&upstream, &told, elapsed, now)
+            {
+                *upstream.breaker.lock() = breakers;
+            }
             upstreams.push(Arc::new(upstream));
         }
         let vendors = upstreams.iter().map(|upstream: &Arc<Upstream>| upstream.vendor()).collect();
@@ -108,7 +118,7 @@ impl Gateway {
         for (_, instrument) in seams.store.instruments().await? {
             directory.insert(instrument);
         }
-        let gateway = Arc::new(Gateway {
+        let gateway = Arc::new_cyclic(|me| Gateway {
             cache: Cache::new(&settings.cache),
             objectives: Objectives::new(settings.service_levels.goals),
             lifetimes: Lifetimes::new(settings.cache.clone()),
@@ -122,6 +132,8 @@ impl Gateway {
             upstreams,
             directory: RwLock::new(Arc::new(directory)),
             rotation: Mutex::default(),
+            system: Mutex::new(System::new(resilience::circuit_breaker::system::Settings::default())),
+            me: Weak::clone(me),
             started_at: now,
             clock: seams.clock,
             transport: seams.transport,

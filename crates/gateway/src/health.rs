@@ -40,7 +40,7 @@ impl Condition {
 /// Counters and averages of one vendor, fed by every exchange.
 #[derive(Clone, Debug)]
 pub struct Health {
-    errors: VecDeque<Instant>,
+    errors: VecDeque<(Instant, f64)>,
     latencies_ms: VecDeque<f64>,
     outcomes: BTreeMap<&'static str, u64>,
     good: f64,
@@ -106,10 +106,17 @@ impl Health {
         if weight > 0.0 {
             self.forget(now);
             self.bad += weight;
-            self.errors.push_back(now);
-            while self.errors.front().is_some_and(|at| now.since(*at) > WINDOW) {
+            self.errors.push_back((now, weight));
+            while self.errors.front().is_some_and(|(at, _)| now.since(*at) > WINDOW) {
                 self.errors.pop_front();
             }
+        }
+    }
+
+    /// Takes back failures since an instant, because they were ours (BRK-12).
+    pub fn absolve(&mut self, since: Instant) {
+        while let Some((_, weight)) = self.errors.pop_back_if(|(at, _)| *at >= since) {
+            self.bad = (self.bad - weight).max(2.0);
         }
     }
 
@@ -127,7 +134,7 @@ impl Health {
 
     /// Errors in the last five minutes.
     pub fn error_count(&self, now: Instant) -> usize {
-        self.errors.iter().filter(|at| now.since(**at) <= WINDOW).count()
+        self.errors.iter().filter(|(at, _)| now.since(*at) <= WINDOW).count()
     }
 
     /// Verdict on the last five minutes.
@@ -244,6 +251,20 @@ mod tests {
         assert_eq!(health.reliability(), 0.8);
         assert_eq!(health.error_count(at(50)), 0);
         assert_eq!(health.outcomes()["rate_limited"], 50);
+    }
+
+    #[test]
+    fn what_was_our_fault_is_taken_back_and_what_was_not_stays() {
+        let mut health = Health::new(Delivery::RealTime, true, true);
+        health.failed("vendor_fault", 1.0, at(0));
+        let before = health.reliability();
+        for second in 10..15 {
+            health.failed("connect_failed", 0.9, at(second));
+        }
+        assert!(health.reliability() < before);
+        health.absolve(at(10));
+        assert!((health.reliability() - before).abs() < 0.01);
+        assert_eq!(health.error_count(at(15)), 1);
     }
 
     #[test]

@@ -228,6 +228,7 @@ impl Gateway {
                 self.judge(&upstream, &question, reply, trail).await
             }
         };
+        self.probe_behind(&ranking, request, trail);
         let strategy = request.policy.strategy.unwrap_or(self.settings.routing.strategy);
         let walked = match (strategy, &request.question) {
             (Strategy::Consensus, Question::Quotes { .. }) => {
@@ -238,7 +239,8 @@ impl Gateway {
         self.verdict(walked, &ranking, request).map(|answer| (answer, CacheState::Miss))
     }
 
-    /// One question to one vendor: breaker, then for every exchange limiter, transport and codec.
+    /// One question to one vendor. The call goes to its own end, whoever has stopped waiting for it: a vendor that
+    /// hangs is found out, and what comes too late is kept as evidence.
     pub(crate) async fn attempt(
         &self,
         upstream: &Upstream,
@@ -247,33 +249,68 @@ impl Gateway {
         wait: bool,
         trail: &Trail,
     ) -> Result<Reply, AttemptError> {
-        let (admitted, moved) = upstream.admit(self.clock.now(), self.entropy.unit(), terms.priority)?;
-        self.breaker_moved(upstream, moved);
+        let gateway = self.me.upgrade().expect("a gateway that is asked exists");
+        let upstream = Arc::clone(gateway.upstream(upstream.vendor()));
+        let (question, trail) = (question.clone(), trail.clone());
+        let (mut teller, told) = tokio::sync::oneshot::channel();
+        let call = tokio::spawn(async move {
+            let ended = gateway.call(&upstream, &question, terms, wait, &mut teller, &trail).await;
+            if let Err(Ok(late)) = teller.send(ended) {
+                gateway.keep_late(&upstream, &question, late, &trail).await;
+            }
+        });
+        match told.await {
+            Ok(ended) => ended,
+            Err(_) => match call.await {
+                Err(panic) if panic.is_panic() => std::panic::resume_unwind(panic.into_panic()),
+                _ => Err(AttemptError::Deadline),
+            },
+        }
+    }
+
+    /// The exchanges of one question to one vendor: breaker, then for each of them limiter, transport and codec.
+    async fn call(
+        &self,
+        upstream: &Upstream,
+        question: &Question,
+        terms: Terms,
+        wait: bool,
+        teller: &mut tokio::sync::oneshot::Sender<Result<Reply, AttemptError>>,
+        trail: &Trail,
+    ) -> Result<Reply, AttemptError> {
+        let (admitted, moved) =
+            upstream.admit(question, self.clock.now(), self.entropy.unit(), terms.priority)?;
+        self.breakers_moved(upstream, moved);
         let mut wire = upstream.encode(question, self.clock.now()).map_err(AttemptError::Rejected)?;
-        let (mut pages, mut page_count, mut formalities) = (None, 0, 0);
+        let (mut pages, mut page_count, mut formalities, mut hosts) = (None, 0, 0, Vec::new());
+        let mut begun_at = None;
         loop {
             let cost = self.cost_of(upstream, question, upstream.settings.codec.weight(&wire));
             if terms.is_exceeded_by(trail, cost) {
                 return Err(AttemptError::TooExpensive);
             }
-            let permit = upstream
-                .limiter
-                .take(cost, &*self.clock, &*self.store, wait.then_some(terms.deadline), &|e| {
-                    self.store_failed(&e)
-                })
-                .await
-                .map_err(|none| AttemptError::QuotaSpent { until: none.refused.retry_at })?;
+            let store_failed = |error| self.store_failed(&error);
+            let permit = tokio::select! {
+                biased;
+                () = teller.closed() => return Err(AttemptError::Deadline), // nobody waits for what was not sent yet
+                permit = upstream.limiter.take(
+                    cost, &*self.clock, &*self.store, wait.then_some(terms.deadline), &store_failed,
+                ) => permit.map_err(|none| AttemptError::QuotaSpent { until: none.refused.retry_at })?,
+            };
             let mut money = self.reserve(upstream, question, cost.units, terms, trail).await?;
             let sent_at = self.clock.now();
             if sent_at >= terms.deadline {
                 return Err(AttemptError::Deadline);
             }
+            let host = upstream.regions.lock().choose(&hosts, sent_at).unwrap_or_default();
+            let begun_at = *begun_at.get_or_insert(sent_at);
             let exchange = trail.exchange(upstream.vendor(), question.capability().as_str(), sent_at);
             let sent = permit.sent();
             upstream.demand.lock().spent(cost.units, sent_at);
             trail.spent(upstream.vendor(), &self.windows_of(upstream), Cost { micros: money.sent(), ..cost });
-            let until = terms.deadline.min(sent_at + upstream.settings.timeout);
-            let reply = self.transport.send(upstream.address(), upstream.dress(wire.clone()), until).await;
+            let until = sent_at + upstream.settings.timeout;
+            let reply =
+                self.transport.send(upstream.address(host), upstream.dress(wire.clone()), until).await;
             drop(sent);
             let now = self.clock.now();
             let status = reply.as_ref().ok().map(|response| response.status);
@@ -288,7 +325,10 @@ impl Gateway {
                     .inspect(|data| self.watch_shape(upstream, question.capability(), data, &response.body));
                 decoded.map(|decoded| (decoded, is_simulated(&response))).map_err(AttemptError::Rejected)
             });
-            self.observe_call(upstream, question.capability(), &decoded, sent_at, now);
+            if decoded.is_ok() || !self.is_our_fault() {
+                self.observe_call(upstream, question.capability(), &decoded, sent_at, now);
+            }
+            let another = upstream.host_ended(host, decoded.as_ref().err(), now.since(sent_at), now);
             money.replied(decoded.as_ref().ok().and_then(|(decoded, _)| decoded.data()), now);
             drop(money);
             match decoded {
@@ -304,7 +344,7 @@ impl Gateway {
                     page_count += 1;
                     let cost = self.cost_of(upstream, question, upstream.settings.codec.weight(&next));
                     if page_count >= self.settings.routing.page_budget || terms.is_exceeded_by(trail, cost) {
-                        self.succeeded(upstream, admitted, sent_at, now);
+                        self.succeeded(upstream, admitted, question, (begun_at, sent_at), now);
                         return Ok(Reply { data: all, received_at: now, simulated, cut_short: true });
                     }
                     pages = Some(all);
@@ -312,14 +352,14 @@ impl Gateway {
                 }
                 Ok((Decoded::Whole(data), simulated)) => {
                     exchange.ended(Outcome::Answered, status, None, now);
-                    self.succeeded(upstream, admitted, sent_at, now);
+                    self.succeeded(upstream, admitted, question, (begun_at, sent_at), now);
                     let data = join_pages(pages.take(), data);
                     return Ok(Reply { data, received_at: now, simulated, cut_short: false });
                 }
                 Ok((Decoded::AskNext { .. }, _)) => {
                     let error = AttemptError::Rejected(Rejection::Unauthorized);
                     exchange.ended(Outcome::Rejected("unauthorized"), status, None, now);
-                    self.failed(upstream, admitted, question.capability(), &error, sent_at, now).await;
+                    self.failed(upstream, admitted, question, &error, (begun_at, sent_at), now).await;
                     return Err(error);
                 }
                 Err(error) => {
@@ -328,7 +368,13 @@ impl Gateway {
                         AttemptError::Rejected(rejection) => Outcome::Rejected(rejection.class()),
                         other => Outcome::Unfit(other.word()),
                     };
-                    self.failed(upstream, admitted, question.capability(), &error, sent_at, now).await;
+                    if another {
+                        // One host's outage is not the vendor's: the next one is asked, in what time is left.
+                        exchange.ended(outcome, status, None, now);
+                        hosts.push(host);
+                        continue;
+                    }
+                    self.failed(upstream, admitted, question, &error, (begun_at, sent_at), now).await;
                     let retry_at = error.retry_at().or_else(|| upstream.limiter.told_until(now));
                     exchange.ended(outcome, status, retry_at, now);
                     return Err(error);
@@ -341,34 +387,53 @@ impl Gateway {
         &self,
         upstream: &Upstream,
         admitted: crate::upstream::Admitted<'_>,
-        sent_at: Instant,
+        question: &Question,
+        (begun_at, sent_at): (Instant, Instant),
         now: Instant,
     ) {
         let latency = now.since(sent_at);
-        upstream.hedge.lock().answered(latency);
+        // Who waits, waits for all exchanges of the call.
+        upstream.hedge.lock().answered(now.since(begun_at));
         upstream.health.lock().succeeded("answered", latency, now);
-        self.breaker_moved(upstream, admitted.settle(BreakerOutcome::Succeeded { took: latency }, now));
+        self.world_answered(upstream.vendor(), now);
+        let turbulent = self.is_turbulent(question, now);
+        let outcome = BreakerOutcome::Succeeded { took: latency };
+        self.breakers_moved(upstream, admitted.settle(outcome, turbulent, now));
     }
 
-    /// Draws the consequences of a failure: breaker, health, limits, entitlements, events.
+    /// Draws the consequences of a failure: breaker, health, limits, entitlements, events. While the failures are
+    /// ours, the vendor is not blamed.
     async fn failed(
         &self,
         upstream: &Upstream,
         admitted: crate::upstream::Admitted<'_>,
-        capability: Capability,
+        question: &Question,
         error: &AttemptError,
-        sent_at: Instant,
+        (begun_at, sent_at): (Instant, Instant),
         now: Instant,
     ) {
         let consequence = consequence::of(error, now);
+        let is_failure = consequence.breaker.weight() > 0.0;
+        if is_failure && self.is_our_fault() {
+            self.world_failed(upstream.vendor(), now);
+            return; // leave is taken back
+        }
         match consequence.breaker.weight() {
             0.0 if consequence.is_an_answer => {
+                upstream.hedge.lock().answered(now.since(begun_at));
                 upstream.health.lock().succeeded(error.word(), now.since(sent_at), now);
             }
             weight => upstream.health.lock().failed(error.word(), weight, now),
         }
-        self.breaker_moved(upstream, admitted.settle(BreakerOutcome::Failed(consequence.breaker), now));
-        self.draw(upstream, capability, consequence, now).await;
+        let turbulent = self.is_turbulent(question, now);
+        let outcome = BreakerOutcome::Failed(consequence.breaker);
+        self.breakers_moved(upstream, admitted.settle(outcome, turbulent, now));
+        if is_failure {
+            self.world_failed(upstream.vendor(), now);
+        } else {
+            self.world_answered(upstream.vendor(), now);
+        }
+        self.draw(upstream, question.capability(), consequence, now).await;
     }
 
     /// Turns the walk's end into an answer or a reason.

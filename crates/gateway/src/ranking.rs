@@ -4,10 +4,11 @@ use domain::{Delivery, Instant, VendorId};
 use vendors::{Capability, Question};
 
 use crate::answer::Skipped;
+use crate::breaker_facts::endpoint_of;
 use crate::gateway::Gateway;
 use crate::request::{Failover, Policy, Request};
 use crate::router::{Ranking, View, rank};
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, symbol_of};
 
 impl Gateway {
     /// Ranks vendors for a question. `held` tells the share of the answer already stored from a vendor.
@@ -19,14 +20,15 @@ impl Gateway {
         held: impl Fn(VendorId) -> f64,
     ) -> Ranking {
         let views = self.views(capability, request, now, held);
-        let mut rotations = self.rotation.lock();
-        self.ordered(views, request, rotations.entry(capability).or_default())
+        let mut ranking = self.in_order(views, request, self.rotation.lock().entry(capability).or_default());
+        ranking.back_at = self.back_at(capability, request, &ranking, now);
+        ranking
     }
 
     /// The ranking that the next question would get; nobody's turn passes.
     pub(crate) fn ranking_to_come(&self, capability: Capability, request: &Request, now: Instant) -> Ranking {
         let mut rotation = self.rotation.lock().get(&capability).cloned().unwrap_or_default();
-        self.ordered(self.views(capability, request, now, |_| 0.0), request, &mut rotation)
+        self.in_order(self.views(capability, request, now, |_| 0.0), request, &mut rotation)
     }
 
     /// Every vendor as it looks for a question now.
@@ -37,10 +39,15 @@ impl Gateway {
         now: Instant,
         held: impl Fn(VendorId) -> f64,
     ) -> Vec<View> {
+        let endpoint = endpoint_of(capability);
         self.upstreams
             .iter()
             .map(|upstream| {
                 let settings = &upstream.settings;
+                self.heed_calendar(upstream, now);
+                // A live question does not wait for a vendor that has yet to prove itself: see `recovery.rs`.
+                let unproven =
+                    capability == Capability::Quote && upstream.breaker.lock().is_to_be_tried(&endpoint);
                 let health = upstream.health.lock();
                 View {
                     vendor: upstream.vendor(),
@@ -63,14 +70,14 @@ impl Gateway {
                     headroom: upstream.limiter.headroom(now),
                     cost_micros: self.marginal_micros(upstream, &request.question, now),
                     in_flight: upstream.in_flight(),
-                    demoted: upstream.hedge.lock().needs_demotion(),
+                    demoted: unproven || upstream.hedge.lock().needs_demotion(now),
                     held: held(upstream.vendor()),
                 }
             })
             .collect()
     }
 
-    fn ordered(&self, views: Vec<View>, request: &Request, rotation: &mut Vec<(VendorId, f64)>) -> Ranking {
+    fn in_order(&self, views: Vec<View>, request: &Request, rotation: &mut Vec<(VendorId, f64)>) -> Ranking {
         let policy = &request.policy;
         let strategy = policy.strategy.unwrap_or(self.settings.routing.strategy);
         let listed: &[VendorId] = if self.failover(policy) == Failover::Any { &[] } else { &policy.vendors };
@@ -87,6 +94,27 @@ impl Gateway {
             ranking.waiting.truncate(usize::from(ranking.order.is_empty()));
         }
         ranking
+    }
+
+    /// When the first of those whom a breaker, a ban or a wait keeps out may be asked again (RTE-12).
+    fn back_at(
+        &self,
+        capability: Capability,
+        request: &Request,
+        ranking: &Ranking,
+        now: Instant,
+    ) -> Option<Instant> {
+        let (endpoint, symbol) = (endpoint_of(capability), symbol_of(&request.question));
+        let times = ranking.candidates.iter().filter_map(|candidate| match candidate.skipped {
+            Some(Skipped::Breaker(_)) => {
+                let breaker = self.upstream(candidate.vendor).breaker.lock();
+                let checked = breaker.check_call(&endpoint, symbol, now, request.policy.priority);
+                checked.err().map(|at| at.refused.retry_at).filter(|at| *at < Instant::MAX)
+            }
+            Some(Skipped::ToldToWait(at)) => Some(at),
+            _ => None,
+        });
+        times.min()
     }
 
     fn failover(&self, policy: &Policy) -> Failover {
@@ -111,8 +139,10 @@ impl Gateway {
         if let Some(why) = upstream.barred(capability, now) {
             return Some(why);
         }
-        if let Err(refused) = upstream.breaker.lock().check(now, request.policy.priority) {
-            return Some(Skipped::Breaker(refused.state.as_str()));
+        let (endpoint, symbol) = (endpoint_of(capability), symbol_of(&request.question));
+        let checked = upstream.breaker.lock().check_call(&endpoint, symbol, now, request.policy.priority);
+        if let Err(at) = checked {
+            return Some(Skipped::Breaker(at.refused.state.as_str()));
         }
         if let Some(until) = upstream.limiter.told_until(now) {
             return Some(Skipped::ToldToWait(until));

@@ -1,5 +1,6 @@
 //! Writes behind: quotes, decisions, failures and events reach the store without anybody waiting for it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,6 +20,7 @@ enum Note {
     Failure(Box<Failure>),
     Event(Box<Event>),
     Spend(Box<Line>),
+    DatedFact(Box<(String, String)>),
     Flush(oneshot::Sender<()>),
 }
 
@@ -75,6 +77,11 @@ impl Scribe {
         self.send(Note::Spend(Box::new(line)));
     }
 
+    /// Keeps a fact whose age matters; of several of one name the last one stays.
+    pub fn dated_fact(&self, name: String, value: String) {
+        self.send(Note::DatedFact(Box::new((name, value))));
+    }
+
     /// Notes that found the backlog full since start.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
@@ -95,6 +102,7 @@ async fn write(mut inbox: mpsc::Receiver<Note>, store: Arc<dyn Store>) {
     while inbox.recv_many(&mut batch, BATCH).await > 0 {
         let (mut quotes, mut decisions, mut failures, mut events, mut spends, mut waiting) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut dated = BTreeMap::new();
         for note in batch.drain(..) {
             match note {
                 Note::Quote(quote) => quotes.push(*quote),
@@ -102,6 +110,9 @@ async fn write(mut inbox: mpsc::Receiver<Note>, store: Arc<dyn Store>) {
                 Note::Failure(failure) => failures.push(*failure),
                 Note::Event(event) => events.push(*event),
                 Note::Spend(line) => spends.push(*line),
+                Note::DatedFact(fact) => {
+                    dated.insert(fact.0, fact.1);
+                }
                 Note::Flush(done) => waiting.push(done),
             }
         }
@@ -121,6 +132,9 @@ async fn write(mut inbox: mpsc::Receiver<Note>, store: Arc<dyn Store>) {
         }
         if !events.is_empty() {
             let _ = store.put_events(events).await;
+        }
+        for (name, value) in dated {
+            let _ = store.put_dated_fact(&name, value).await;
         }
         for done in waiting {
             let _ = done.send(());

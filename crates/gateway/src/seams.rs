@@ -200,6 +200,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// A named fact.
     fn fact<'a>(&'a self, name: &'a str) -> Pending<'a, Result<Option<String>, StoreError>>;
+
+    /// Keeps a fact whose age matters, replacing the former value.
+    fn put_dated_fact<'a>(&'a self, name: &'a str, value: String) -> Pending<'a, Result<(), StoreError>>;
+
+    /// Such a fact and the time since it was written, measured as that of [`Store::quota`].
+    fn dated_fact<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> Pending<'a, Result<Option<(String, std::time::Duration)>, StoreError>>;
 }
 
 /// What several instances share: permits of the vendors' accounts, and what vendors said a moment ago. An instance that shares with nobody is

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use vendors::{Codec, Plan};
 
 use crate::budget::Part;
+use crate::maintenance::Maintenance;
 use crate::request::{Failover, Strategy};
 use crate::service_levels::ServiceLevels;
 
@@ -96,6 +97,26 @@ pub struct UpstreamSettings {
     pub adjustment: Option<Adjustment>,
     /// Whether the operator declares it a simulation or sandbox.
     pub simulated: bool,
+    /// How it is operated.
+    pub operation: Operation,
+}
+
+/// How a vendor is operated.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// Further hosts that speak for it, besides `base_url` (RTE-3).
+    pub further_urls: Vec<String>,
+    /// Announced work (BRK-7).
+    pub maintenance: Vec<Maintenance>,
+    /// Whether its breaker's numbers follow its own baseline (BRK-9).
+    pub adapts: bool,
+}
+
+impl Default for Operation {
+    /// One host, nothing announced, numbers that adapt.
+    fn default() -> Operation {
+        Operation { further_urls: Vec::new(), maintenance: Vec::new(), adapts: true }
+    }
 }
 
 impl UpstreamSettings {

@@ -22,6 +22,11 @@ struct Record {
     quota: Vec<(String, u32)>,
     /// Exchanges entered into the ledger.
     entered: u32,
+    /// Exchanges under way, by ticket.
+    open: Vec<(u64, Attempt)>,
+    tickets: u64,
+    /// The last moment anything was noted.
+    latest: Instant,
 }
 
 impl Trail {
@@ -38,7 +43,8 @@ impl Trail {
             notes: Vec::new(),
             cost_micros: 0,
         };
-        let record = Record { decision, quota: Vec::new(), entered: 0 };
+        let record =
+            Record { decision, quota: Vec::new(), entered: 0, open: Vec::new(), tickets: 0, latest: at };
         Trail { decision: Arc::new(Mutex::new(record)), consumer: policy.consumer }
     }
 
@@ -109,18 +115,34 @@ impl Trail {
 
     /// Opens an exchange; its guard writes the attempt when it ends, and as abandoned if it is dropped.
     pub fn exchange(&self, vendor: VendorId, capability: &'static str, now: Instant) -> Exchange {
-        Exchange {
-            trail: self.clone(),
-            attempt: Some(Attempt {
-                vendor,
-                capability,
-                sent_at: now,
-                micros: 0,
-                outcome: Outcome::Abandoned,
-                status: None,
-                retry_at: None,
-            }),
-        }
+        let attempt = Attempt {
+            vendor,
+            capability,
+            sent_at: now,
+            micros: 0,
+            outcome: Outcome::Abandoned,
+            status: None,
+            retry_at: None,
+        };
+        let mut record = self.decision.lock();
+        record.tickets += 1;
+        record.latest = record.latest.max(now);
+        let ticket = record.tickets;
+        record.open.push((ticket, attempt));
+        Exchange { trail: self.clone(), ticket, is_ended: false }
+    }
+
+    /// Whether a vendor was asked, or is being asked.
+    pub fn has_asked(&self, vendor: VendorId) -> bool {
+        let record = self.decision.lock();
+        record.open.iter().any(|(_, attempt)| attempt.vendor == vendor)
+            || record.decision.attempts.iter().any(|attempt| attempt.vendor == vendor)
+    }
+
+    /// Notes that the caller goes on without what is still under way.
+    pub fn left(&self, now: Instant) {
+        let mut record = self.decision.lock();
+        record.latest = record.latest.max(now);
     }
 
     /// Attempts so far.
@@ -133,9 +155,15 @@ impl Trail {
         self.decision.lock().quota.clone()
     }
 
-    /// The finished record.
+    /// The finished record. What is still under way is in it as abandoned.
     pub fn decision(&self, answered_by: Option<Arc<str>>) -> Arc<Decision> {
         let mut record = self.decision.lock();
+        let latest = record.latest;
+        let open: Vec<Attempt> = record.open.drain(..).map(|(_, attempt)| attempt).collect();
+        for attempt in open {
+            let micros = latest.since(attempt.sent_at).as_micros() as u64;
+            record.decision.attempts.push(Attempt { micros, ..attempt });
+        }
         if answered_by.is_some() {
             for index in 0..record.decision.candidates.len() {
                 let candidate = &record.decision.candidates[index];
@@ -153,26 +181,42 @@ impl Trail {
 /// One exchange under way.
 pub struct Exchange {
     trail: Trail,
-    attempt: Option<Attempt>,
+    ticket: u64,
+    is_ended: bool,
 }
 
 impl Exchange {
     /// The exchange has ended.
     pub fn ended(mut self, outcome: Outcome, status: Option<u16>, retry_at: Option<Instant>, now: Instant) {
-        if let Some(mut attempt) = self.attempt.take() {
+        self.is_ended = true;
+        let mut record = self.trail.decision.lock();
+        record.latest = record.latest.max(now);
+        // Once the record is drawn, it says that nobody waited for this.
+        if let Some(mut attempt) = record.take(self.ticket) {
             attempt.micros = now.since(attempt.sent_at).as_micros() as u64;
             attempt.outcome = outcome;
             attempt.status = status;
             attempt.retry_at = retry_at;
-            self.trail.decision.lock().decision.attempts.push(attempt);
+            record.decision.attempts.push(attempt);
         }
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if let Some(attempt) = self.attempt.take() {
-            self.trail.decision.lock().decision.attempts.push(attempt);
+        if self.is_ended {
+            return;
         }
+        let mut record = self.trail.decision.lock();
+        if let Some(attempt) = record.take(self.ticket) {
+            record.decision.attempts.push(attempt);
+        }
+    }
+}
+
+impl Record {
+    fn take(&mut self, ticket: u64) -> Option<Attempt> {
+        let index = self.open.iter().position(|(known, _)| *known == ticket)?;
+        Some(self.open.swap_remove(index).1)
     }
 }

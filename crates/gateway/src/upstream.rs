@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use domain::{Adjustment, Delivery, Instant, VendorId};
+use domain::{Adjustment, Delivery, Instant, InstrumentId, VendorId};
 use parking_lot::Mutex;
 use resilience::Forecast;
-use resilience::circuit_breaker::{Admission, CircuitBreaker, Outcome as BreakerOutcome, Transition};
+use resilience::Regions;
+use resilience::circuit_breaker::{Breakers, Leave, Moved, Outcome as BreakerOutcome};
 use resilience::hedge::{self, Hedge};
 use resilience::quota::{self, Cost, Quota};
 use secrecy::ExposeSecret;
@@ -15,11 +16,12 @@ use vendors::plan::Per;
 use vendors::{Ask, Capability, HttpRequest, KeySlot, Question, Rejection, Session};
 
 use crate::answer::{AttemptError, Skipped};
+use crate::breaker_facts::endpoint_of;
 use crate::drift::Shapes;
 use crate::health::Health;
 use crate::limiter::Limiter;
 use crate::request::Priority;
-use crate::seams::Address;
+use crate::seams::{Address, TransportError};
 use crate::service_levels::Levels;
 use crate::settings::UpstreamSettings;
 
@@ -29,14 +31,24 @@ const REFUSAL_HOLDS: Duration = Duration::from_secs(86_400);
 /// Priority of a vendor that is switched off.
 pub const DISABLED: u32 = 999;
 
+/// The breakers of one vendor: its endpoints go by their words.
+pub type VendorBreakers = Breakers<&'static str, InstrumentId>;
+
+/// A change of state of one of them.
+pub type BreakerMoved = Moved<&'static str, InstrumentId>;
+
 /// One vendor at run time.
 pub struct Upstream {
     /// Its settings.
     pub settings: UpstreamSettings,
     /// Its quota.
     pub limiter: Limiter,
-    /// Its circuit breaker.
-    pub breaker: Mutex<CircuitBreaker>,
+    /// Its circuit breakers: its own, and those of its endpoints and symbols.
+    pub breaker: Mutex<VendorBreakers>,
+    /// Which of its hosts is asked.
+    pub regions: Mutex<Regions>,
+    /// Announced work that ends by then has been ended by hand.
+    pub(crate) work_ended: Mutex<Option<Instant>>,
     /// What traffic tells about it.
     pub health: Mutex<Health>,
     /// How late a reply has to be before another vendor is asked beside it.
@@ -91,7 +103,9 @@ impl Upstream {
         let bid_ask = settings.plan.includes(Capability::BidAsk);
         Upstream {
             limiter,
-            breaker: Mutex::new(CircuitBreaker::new(settings.breaker)),
+            breaker: Mutex::new(Breakers::new(settings.breaker, settings.operation.adapts)),
+            regions: Mutex::new(Regions::new(1 + settings.operation.further_urls.len())),
+            work_ended: Mutex::default(),
             health: Mutex::new(Health::new(
                 settings.plan.delivery,
                 bid_ask,
@@ -121,9 +135,41 @@ impl Upstream {
         self.settings.plan.delivery
     }
 
-    /// Where it is reached.
-    pub fn address(&self) -> Address<'_> {
-        Address { vendor: self.vendor(), base_url: &self.settings.base_url }
+    /// Its hosts, in the order of configuration.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        let further = self.settings.operation.further_urls.iter().map(String::as_str);
+        std::iter::once(self.settings.base_url.as_str()).chain(further)
+    }
+
+    /// Where one of its hosts is reached, by its place.
+    pub fn address(&self, place: usize) -> Address<'_> {
+        let base_url = self.hosts().nth(place).unwrap_or(&self.settings.base_url);
+        Address { vendor: self.vendor(), base_url }
+    }
+
+    /// One of its hosts ended an exchange. Whether the vendor is not to blame, because another of its hosts may do
+    /// better.
+    pub fn host_ended(
+        &self,
+        place: usize,
+        error: Option<&AttemptError>,
+        took: Duration,
+        now: Instant,
+    ) -> bool {
+        let is_its_own = match error {
+            None => false,
+            Some(AttemptError::Transport(why)) => *why != TransportError::TooLarge,
+            Some(AttemptError::Rejected(rejection)) => matches!(rejection, Rejection::VendorFault { .. }),
+            Some(_) => false,
+        };
+        let mut regions = self.regions.lock();
+        if is_its_own {
+            regions.failed(place, now);
+            regions.has_another(place, now)
+        } else {
+            regions.answered(place, took, now);
+            false
+        }
     }
 
     /// Whether it is switched on and could be reached at all: not retired, its key in place.
@@ -195,22 +241,25 @@ impl Upstream {
         self.settings.codec.profile().bar_adjustments()
     }
 
-    /// Admits one question past the breaker; with it, the change of state that asking brought about.
+    /// Admits one question past the breakers; with it, the changes of state that asking brought about.
     ///
     /// # Errors
     /// [`AttemptError::BreakerOpen`].
     pub fn admit(
         &self,
+        question: &Question,
         now: Instant,
         draw: f64,
         priority: Priority,
-    ) -> Result<(Admitted<'_>, Option<Transition>), AttemptError> {
-        let mut admission = self.breaker.lock().admit(now, draw, priority).map_err(|refused| {
-            AttemptError::BreakerOpen { state: refused.state.as_str(), until: refused.retry_at }
+    ) -> Result<(Admitted<'_>, Vec<BreakerMoved>), AttemptError> {
+        let endpoint = endpoint_of(question.capability());
+        let symbol = symbol_of(question);
+        let mut leave = self.breaker.lock().admit(&endpoint, symbol, now, draw, priority).map_err(|at| {
+            AttemptError::BreakerOpen { state: at.refused.state.as_str(), until: at.refused.retry_at }
         })?;
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let moved = admission.transition.take();
-        Ok((Admitted { upstream: self, admission: Some(admission) }, moved))
+        let moved = std::mem::take(&mut leave.moved);
+        Ok((Admitted { upstream: self, leave: Some(leave) }, moved))
     }
 
     /// Puts a question into the vendor's words, with its key in place.
@@ -306,23 +355,31 @@ impl Upstream {
 /// failure, and a probe's place is free again.
 pub struct Admitted<'a> {
     upstream: &'a Upstream,
-    admission: Option<Admission>,
+    leave: Option<Leave<&'static str, InstrumentId>>,
 }
 
 impl Admitted<'_> {
-    /// The question has ended.
-    pub fn settle(mut self, outcome: BreakerOutcome, now: Instant) -> Option<Transition> {
-        let admission = self.admission.take()?;
+    /// The question has ended; `turbulent` around the open and the close of its venue.
+    pub fn settle(mut self, outcome: BreakerOutcome, turbulent: bool, now: Instant) -> Vec<BreakerMoved> {
+        let Some(leave) = self.leave.take() else { return Vec::new() };
         self.upstream.in_flight.fetch_sub(1, Ordering::Relaxed);
-        self.upstream.breaker.lock().settle(admission, outcome, now)
+        self.upstream.breaker.lock().settle(leave, outcome, turbulent, now)
     }
 }
 
 impl Drop for Admitted<'_> {
     fn drop(&mut self) {
-        if let Some(admission) = self.admission.take() {
+        if let Some(leave) = self.leave.take() {
             self.upstream.in_flight.fetch_sub(1, Ordering::Relaxed);
-            self.upstream.breaker.lock().abandon(admission);
+            self.upstream.breaker.lock().abandon(leave);
         }
+    }
+}
+
+/// The instrument a question is about, if it is about one.
+pub fn symbol_of(question: &Question) -> Option<&InstrumentId> {
+    match question.instruments() {
+        [one] => Some(one),
+        _ => None,
     }
 }

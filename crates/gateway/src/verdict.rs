@@ -115,7 +115,7 @@ fn nobody_asked(
         }
     }
     if able {
-        let waiting = ranking.waiting.iter().map(|(at, _)| *at).chain(budgets);
+        let waiting = ranking.waiting.iter().map(|(at, _)| *at).chain(budgets).chain(ranking.back_at);
         return Err(Why::NoHealthyVendor { retry_at: retry_at.into_iter().chain(waiting).min() });
     }
     if !dear.is_empty() {

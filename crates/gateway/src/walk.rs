@@ -1,9 +1,9 @@
 //! Walks the router's ranking: one vendor after the other, a second one beside the first when the first is
 //! late, those whose quota is spent at the end if the deadline allows. No vendor is asked twice.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::{Instant, VendorId};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -12,7 +12,7 @@ use vendors::Rejection;
 use crate::answer::{Answer, AttemptError, CacheState, Skipped};
 use crate::gateway::Gateway;
 use crate::pipeline::Terms;
-use crate::request::Policy;
+use crate::request::{Policy, Priority};
 pub use crate::router::Ranking as Ranked;
 use crate::trail::Trail;
 use crate::upstream::Upstream;
@@ -20,11 +20,18 @@ use crate::upstream::Upstream;
 /// Vendors that must agree that there is no such symbol, or no such data, before it is believed.
 const AGREEING: usize = 2;
 
-/// A vendor silent for so long is not waited for alone.
-const LATEST: Duration = Duration::from_millis(500);
+/// Share of its quota, for the time left, that a vendor must have over to be asked in a hedge.
+const SLACK: f64 = 0.25;
 
-/// Latencies from which a p95 can be told.
-const ENOUGH: usize = 20;
+/// The call that may be late, and what happens when it is.
+struct Late {
+    vendor: VendorId,
+    /// When it is late, or given up.
+    at: Instant,
+    given_up_at: Instant,
+    /// Whether it was late already, and is given up next.
+    known: bool,
+}
 
 /// How a walk ended.
 pub struct Walked {
@@ -52,40 +59,58 @@ impl Gateway {
     where
         F: Future<Output = Result<Answer, AttemptError>> + Send + 'a,
     {
+        match self.shed(ranking, terms.priority, trail) {
+            Some(refused) => refused,
+            None => self.walk_on(ranking, terms, trail, policy, attempt).await,
+        }
+    }
+
+    /// The walk of a question that has been let through.
+    pub(crate) async fn walk_on<'a, F>(
+        &'a self,
+        ranking: &Ranked,
+        terms: Terms,
+        trail: &Trail,
+        policy: &Policy,
+        attempt: impl Fn(Arc<Upstream>, bool) -> F,
+    ) -> Walked
+    where
+        F: Future<Output = Result<Answer, AttemptError>> + Send + 'a,
+    {
         let attempt = &attempt;
         let mut walked = Walked { answer: None, best: None, refusals: Vec::new(), timed_out: false };
-        let mut next = ranking.order.iter().copied().peekable();
+        let mut next: VecDeque<VendorId> = ranking.order.iter().copied().collect();
         let mut spent = ranking.waiting.clone();
         let mut running = FuturesUnordered::new();
         let start = |vendor: VendorId, wait: bool| {
             let upstream = Arc::clone(self.upstream(vendor));
             async move { (vendor, attempt(upstream, wait).await) }
         };
-        // When the running call is late: first after its p95, if the budget of hedges allows, at the latest
-        // after half a second whatever the budget.
-        let mut late_at: Option<(Instant, VendorId, bool)> = None;
-        let watch = |vendor: VendorId| {
-            let upstream = self.upstream(vendor);
-            let known = upstream.health.lock().samples() >= ENOUGH;
-            let after = upstream.hedge.lock().started();
-            let after = if known { after } else { LATEST };
-            Some((self.clock.now() + after, vendor, after >= LATEST))
+        // When the newest call is late: first after its p95, for a hedge if the budget allows; when patience
+        // ends, the next vendor is asked whatever the budget.
+        let watch = |vendor: VendorId, is_first: bool| {
+            let now = self.clock.now();
+            let mut hedge = self.upstream(vendor).hedge.lock();
+            let (after, given_up_at) = (hedge.started(now), now + hedge.patience());
+            let known = !is_first || matches!(terms.priority, Priority::Low | Priority::Batch);
+            Late { vendor, at: if known { given_up_at } else { now + after }, given_up_at, known }
         };
+        let mut late: Option<Late> = None;
         loop {
             if running.is_empty() {
-                if let Some(vendor) = next.next() {
-                    late_at = watch(vendor);
+                if let Some(vendor) = next.pop_front() {
+                    late = Some(watch(vendor, true));
                     running.push(start(vendor, false));
                 } else if let Some(index) = earliest(&spent, terms.deadline) {
                     let (at, vendor) = spent.remove(index);
                     trail.note(format!("every other vendor is out; waiting for {vendor}'s quota at {at}"));
-                    late_at = None;
+                    late = None;
                     running.push(start(vendor, true));
                 } else {
                     break;
                 }
             }
-            let late = late_at.filter(|_| running.len() == 1 && next.peek().is_some());
+            let late_at = late.as_ref().map(|late| late.at).filter(|_| !next.is_empty());
             tokio::select! {
                 biased;
                 Some((vendor, ended)) = running.next() => match ended {
@@ -98,8 +123,9 @@ impl Gateway {
                         });
                         let answer = Arc::unwrap_or_clone(served.answer);
                         match unmet {
-                            None if !(invalid && next.peek().is_some()) => {
+                            None if !invalid || next.is_empty() => {
                                 walked.answer = Some(answer);
+                                trail.left(self.clock.now());
                                 return walked;
                             }
                             unmet => {
@@ -112,7 +138,7 @@ impl Gateway {
                         }
                     }
                     Err(error) => {
-                        self.explain_refusal(trail, vendor, &error, next.peek().copied());
+                        self.explain_refusal(trail, vendor, &error, next.front().copied());
                         if let AttemptError::QuotaSpent { until } = error {
                             spent.push((until, vendor));
                         }
@@ -120,18 +146,30 @@ impl Gateway {
                         if agreed(&walked.refusals) {
                             break;
                         }
+                        // Whoever is silent beside it is not waited for alone.
+                        if let Some(late) = late.as_mut().filter(|late| late.vendor == vendor) {
+                            (late.at, late.known) = (self.clock.now(), true);
+                        }
                     }
                 },
-                () = self.clock.sleep_until(late.map_or(Instant::MAX, |(at, ..)| at)), if late.is_some() => {
-                    let Some((at, slow, at_latest)) = late else { continue };
-                    if !at_latest && self.upstream(slow).hedge.lock().try_hedge().is_err() {
-                        late_at = Some((at + LATEST, slow, true));
+                () = self.clock.sleep_until(late_at.unwrap_or(Instant::MAX)), if late_at.is_some() => {
+                    let Some(now_late) = late.take() else { continue };
+                    let Late { vendor: slow, given_up_at, known, .. } = now_late;
+                    let now = self.clock.now();
+                    let other = if known {
+                        next.pop_front()
+                    } else {
+                        let granted = self.upstream(slow).hedge.lock().try_hedge(now).is_ok();
+                        let place = next.iter().position(|other| granted && self.has_slack(*other, now));
+                        place.and_then(|place| next.remove(place))
+                    };
+                    let Some(other) = other else {
+                        late = Some(Late { vendor: slow, at: given_up_at, given_up_at, known: true });
                         continue;
-                    }
-                    let vendor = next.next().expect("a hedge needs a next vendor");
-                    trail.note(format!("{slow} is late; {vendor} is asked as well"));
-                    late_at = None;
-                    running.push(start(vendor, false));
+                    };
+                    trail.note(format!("{slow} is late; {other} is asked as well"));
+                    late = Some(watch(other, false));
+                    running.push(start(other, false));
                 }
                 () = self.clock.sleep_until(terms.deadline) => {
                     walked.timed_out = true;
@@ -139,7 +177,15 @@ impl Gateway {
                 }
             }
         }
+        trail.left(self.clock.now());
         walked
+    }
+
+    /// Whether a vendor has enough quota over to be asked what another is asked already.
+    fn has_slack(&self, vendor: VendorId, now: Instant) -> bool {
+        let upstream = self.upstream(vendor);
+        let limiter = &upstream.limiter;
+        limiter.room_at(upstream.cost(1), now).is_none() && limiter.headroom(now) >= SLACK
     }
 
     fn explain_refusal(&self, trail: &Trail, vendor: VendorId, error: &AttemptError, next: Option<VendorId>) {

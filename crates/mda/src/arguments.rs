@@ -241,6 +241,9 @@ pub(crate) struct Explain {
 pub(crate) struct Vendors {
     /// Only this one, in full
     pub vendor: Option<String>,
+    /// What to order of it, at a running gateway
+    #[command(subcommand)]
+    pub order: Option<VendorOrder>,
     /// Where the question goes
     #[command(flatten)]
     pub asked: Asked,
@@ -255,6 +258,62 @@ pub(crate) struct Budget {
     /// Where the question goes
     #[command(flatten)]
     pub asked: Asked,
+}
+
+/// What an operator orders of a vendor. Each order is on record with who gave it and why.
+#[derive(Subcommand)]
+pub(crate) enum VendorOrder {
+    /// Take it out: what is running ends, nothing new is asked of it
+    Drain(Because),
+    /// Put it back
+    Undrain(Because),
+    /// Ask it one question now, inside its quota
+    Probe,
+    /// Give it another place in the order: 1 primary, 2 secondary, 3 backup, 999 off
+    Priority {
+        /// The place
+        place: u32,
+        /// Who and why
+        #[command(flatten)]
+        because: Because,
+    },
+    /// Put it into maintenance: nobody is alerted meanwhile, and a probe decides afterwards
+    Maintenance {
+        /// Until when: RFC 3339 or a date; until `--end now` unless given, which ends it
+        #[arg(long)]
+        end: Option<String>,
+        /// Instead of an end, a span with its unit: 2h
+        #[arg(long = "for", conflicts_with = "end")]
+        span: Option<String>,
+        /// Who and why
+        #[command(flatten)]
+        because: Because,
+    },
+    /// Force its circuit breaker open, or reset it
+    Breaker {
+        /// open or closed
+        state: String,
+        /// That of one kind of question: quote, bars, trades, …
+        #[arg(long)]
+        endpoint: Option<String>,
+        /// How long it is forced open, with its unit; ten minutes unless given
+        #[arg(long = "for")]
+        span: Option<String>,
+        /// Who and why
+        #[command(flatten)]
+        because: Because,
+    },
+}
+
+/// Who orders, and why.
+#[derive(Args, Clone, Default)]
+pub(crate) struct Because {
+    /// Why
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Who orders it
+    #[arg(long, env = "USER")]
+    pub by: Option<String>,
 }
 
 /// Show what the gateway makes of a vendor's payload.

@@ -25,6 +25,22 @@ pub(crate) struct Reply {
     pub body: Value,
 }
 
+/// Sends an order to a running gateway; without one there is nobody to give it to.
+pub(crate) async fn order(asked: &Asked, path: &str, query: &[(&str, String)]) -> Result<Reply> {
+    runtime::install_tls();
+    let http = reqwest::Client::builder().no_proxy().build().context("no HTTP client")?;
+    let base = asked.server.as_deref().unwrap_or(USUAL).trim_end_matches('/').to_owned();
+    let mut request = http.post(format!("{base}{path}")).query(query);
+    if let Some(key) = &asked.key {
+        request = request.bearer_auth(key);
+    }
+    match request.send().await {
+        Ok(response) => read(response).await,
+        Err(error) if error.is_connect() => Err(Refused(base).into()),
+        Err(error) => Err(error.without_url()).context("the gateway did not answer"),
+    }
+}
+
 /// Asks for a path with query parameters and the caller's policy words.
 pub(crate) async fn get(asked: &Asked, path: &str, query: &[(&str, String)]) -> Result<Reply> {
     send(reqwest::Method::GET, asked, path, query).await

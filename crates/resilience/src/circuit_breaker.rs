@@ -1,4 +1,4 @@
-//! Stops asking a vendor that does not answer, and finds out by itself when it does again (BRK-1 to BRK-10).
+//! Stops asking a vendor that does not answer, and finds out by itself when it does again (BRK-1 to BRK-12).
 //!
 //! ```text
 //!            ┌────────── recovered ──────────┐
@@ -16,10 +16,14 @@
 //! result of a call that began before the breaker opened, closed or tried is not evidence any more, and is
 //! ignored; closed and degraded are one stretch of evidence in this.
 
+mod baseline;
 mod facts;
 mod failure_window;
+mod hierarchy;
 mod reduced;
 mod settings;
+mod symbols;
+pub mod system;
 #[cfg(test)]
 mod tests;
 
@@ -28,10 +32,13 @@ use std::time::Duration;
 use domain::Instant;
 
 use crate::Priority;
+pub use baseline::Baseline;
 pub use facts::{Failure, Outcome, Reason, State, Transition};
-use failure_window::FailureWindow;
+use failure_window::{FailureWindow, Sums};
+pub use hierarchy::{Breakers, HierarchySnapshot, Leave, Level, Moved, RefusedAt};
 use reduced::{BAD_SHARE, Reduced, SLOW_SHARE};
 pub use settings::Settings;
+pub use system::System;
 
 /// Leave to make one call. It ends in [`CircuitBreaker::settle`] or [`CircuitBreaker::abandon`].
 #[derive(Debug, PartialEq)]
@@ -82,7 +89,7 @@ struct Probe {
     since: Instant,
 }
 
-/// One vendor's breaker, or one endpoint's.
+/// One breaker: a vendor's, or that of one of its endpoints. [`Breakers`] holds those of a vendor together.
 #[derive(Clone, Debug)]
 pub struct CircuitBreaker {
     settings: Settings,
@@ -93,6 +100,8 @@ pub struct CircuitBreaker {
     reopenings: u32,
     generation: u64,
     tickets: u64,
+    /// When failures opened it last, and whether it was half-open before.
+    failed_open: Option<(Instant, bool)>,
 }
 
 impl CircuitBreaker {
@@ -106,6 +115,7 @@ impl CircuitBreaker {
             reopenings: 0,
             generation: 0,
             tickets: 0,
+            failed_open: None,
         }
     }
 
@@ -234,6 +244,49 @@ impl CircuitBreaker {
             return None;
         }
         Some(self.enter(Phase::Closed, Reason::Ordered, now))
+    }
+
+    /// Opens for the usual time on evidence from elsewhere. `None` unless calls pass at present.
+    pub fn trip(&mut self, reason: Reason, draw: f64, now: Instant) -> Option<Transition> {
+        matches!(self.phase, Phase::Closed | Phase::Degraded(_)).then(|| self.open(reason, draw, now))
+    }
+
+    /// Takes back what failures since an instant have led to, because they were ours: nothing of them is
+    /// remembered, and a breaker they opened is as it was before.
+    pub fn absolve(&mut self, since: Instant, now: Instant) -> Option<Transition> {
+        match (&self.phase, self.failed_open) {
+            (Phase::Closed | Phase::Degraded(_), _) => {
+                self.forget();
+                None
+            }
+            (Phase::Open { .. }, Some((at, was_half_open))) if at >= since => {
+                self.failed_open = None;
+                let phase = if was_half_open {
+                    self.reopenings = self.reopenings.saturating_sub(1);
+                    Phase::HalfOpen { succeeded: 0, probe: None }
+                } else {
+                    Phase::Closed
+                };
+                Some(self.enter(phase, Reason::OurFault, now))
+            }
+            (Phase::Open { .. } | Phase::HalfOpen { .. } | Phase::Maintenance { .. }, _) => None,
+        }
+    }
+
+    /// An open or half-open breaker lets its next probe through at `start`: its parent has recovered.
+    pub fn release(&mut self, start: Instant, now: Instant) -> Option<Transition> {
+        match &mut self.phase {
+            Phase::Open { until } => {
+                *until = start;
+                None
+            }
+            Phase::HalfOpen { .. } => Some(self.enter(Phase::Open { until: start }, Reason::WaitOver, now)),
+            Phase::Closed | Phase::Degraded(_) => {
+                self.forget();
+                None
+            }
+            Phase::Maintenance { .. } => None,
+        }
     }
 
     /// Goes on with other numbers, as after a reload or when a baseline was learned.
@@ -375,8 +428,13 @@ impl CircuitBreaker {
             return Some(Reason::FailuresInARow);
         }
         let sums = self.window.sums(self.settings.window, now);
-        let enough = sums.weight_thousandths >= limit && sums.failure_share() >= self.settings.failure_share;
+        let enough =
+            sums.weight_thousandths >= limit && self.failure_share(sums) >= self.settings.failure_share;
         enough.then_some(Reason::Failures)
+    }
+
+    fn failure_share(&self, sums: Sums) -> f64 {
+        if self.settings.by_lower_bound { sums.failure_share_lower() } else { sums.failure_share() }
     }
 
     /// Counts a call of a vendor that is asked normally, and degrades or recovers.
@@ -389,13 +447,13 @@ impl CircuitBreaker {
                 reduced.add(weight, slow);
                 return reviewed;
             }
-            Phase::Closed if weight == 0 && !slow => return reviewed,
+            Phase::Closed if (weight == 0 && !slow) || !self.settings.degrades => return reviewed,
             Phase::Closed => (),
             Phase::Open { .. } | Phase::HalfOpen { .. } | Phase::Maintenance { .. } => return reviewed,
         }
         let sums = self.window.sums(window, now);
         let failing =
-            sums.weight_thousandths >= self.settings.degrades_at() && sums.failure_share() > BAD_SHARE;
+            sums.weight_thousandths >= self.settings.degrades_at() && self.failure_share(sums) > BAD_SHARE;
         let dragging = sums.slow >= u64::from(self.settings.failures) && sums.slow_share() >= SLOW_SHARE;
         if !failing && !dragging {
             return reviewed;
@@ -420,9 +478,12 @@ impl CircuitBreaker {
     fn open(&mut self, reason: Reason, draw: f64, now: Instant) -> Transition {
         let doublings = if self.settings.probe_is_costly { self.reopenings.min(16) } else { 0 };
         let base = self.settings.open.saturating_mul(1 << doublings).min(self.settings.open_cap);
-        // Within a tenth around the base, so that a fleet of breakers does not probe in step.
+        // Within a tenth around the base, so that a fleet of breakers does not probe in step. Again open it is at
+        // most the base, so that a vendor is found healthy within one open time of its return.
         let draw = if draw.is_nan() { 0.5 } else { draw.clamp(0.0, 1.0) };
-        let wait = base.mul_f64(0.9 + 0.2 * draw).min(self.settings.open_cap);
+        let spread = if self.reopenings == 0 { 0.2 } else { 0.1 };
+        let wait = base.mul_f64(0.9 + spread * draw).min(self.settings.open_cap);
+        self.failed_open = Some((now, reason == Reason::ProbeFailed));
         self.enter(Phase::Open { until: now + wait }, reason, now)
     }
 

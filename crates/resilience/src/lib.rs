@@ -10,6 +10,8 @@ pub mod circuit_breaker;
 pub mod latency;
 pub mod hedge;
 pub mod backoff;
+pub mod regions;
+pub mod retry_budget;
 pub mod freshness;
 pub mod sla;
 
@@ -21,3 +23,5 @@ pub use hedge::Hedge;
 pub use line::Line;
 pub use priority::Priority;
 pub use quota::Quota;
+pub use regions::Regions;
+pub use retry_budget::RetryBudget;

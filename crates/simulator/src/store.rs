@@ -38,6 +38,7 @@ struct Kept {
     facts: HashMap<String, String>,
     spends: Vec<Spend>,
     sums: BTreeMap<Of, Sum>,
+    dated_facts: HashMap<String, (String, Instant)>,
 }
 
 #[derive(Default)]
@@ -353,5 +354,20 @@ impl Store for MemoryStore {
 
     fn fact<'a>(&'a self, name: &'a str) -> Pending<'a, Result<Option<String>, StoreError>> {
         self.read(|kept| kept.facts.get(name).cloned())
+    }
+
+    fn put_dated_fact<'a>(&'a self, name: &'a str, value: String) -> Pending<'a, Result<(), StoreError>> {
+        let now = self.clock.now();
+        self.write(|kept| {
+            kept.dated_facts.insert(name.to_owned(), (value, now));
+        })
+    }
+
+    fn dated_fact<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> Pending<'a, Result<Option<(String, Duration)>, StoreError>> {
+        let now = self.clock.now();
+        self.read(|kept| kept.dated_facts.get(name).map(|(value, at)| (value.clone(), now.since(*at))))
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod sqlite;
 pub mod boot;
+mod dated_facts;
 pub mod journal;
 pub mod worker;
 pub mod instances;

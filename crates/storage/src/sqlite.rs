@@ -22,7 +22,9 @@ use crate::journal::StoredEvent;
 use crate::retention::{self, Dropped};
 use crate::sealed::Progress;
 use crate::worker::{OnSlow, Watch, Workers, connect};
-use crate::{actions, bars, instruments, journal, ledger, migration, quotas, quotes, rollups, sealed};
+use crate::{
+    actions, bars, dated_facts, instruments, journal, ledger, migration, quotas, quotes, rollups, sealed,
+};
 
 /// The file inside the data directory.
 const FILE: &str = "mda.sqlite";
@@ -360,6 +362,22 @@ impl Store for Sqlite {
     fn fact<'a>(&'a self, name: &'a str) -> Pending<'a, Result<Option<String>, StoreError>> {
         let name = name.to_owned();
         self.workers.read("fact", move |connection| journal::fact(connection, &name))
+    }
+
+    fn put_dated_fact<'a>(&'a self, name: &'a str, value: String) -> Pending<'a, Result<(), StoreError>> {
+        let (name, reading, now) = (name.to_owned(), (self.reading)(), self.clock.now());
+        self.workers.write("put_dated_fact", move |connection| {
+            dated_facts::put(connection, &name, &value, (&reading, now))
+        })
+    }
+
+    fn dated_fact<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> Pending<'a, Result<Option<(String, Duration)>, StoreError>> {
+        let (name, reading, now) = (name.to_owned(), (self.reading)(), self.clock.now());
+        self.workers
+            .read("dated_fact", move |connection| dated_facts::get(connection, &name, (&reading, now)))
     }
 }
 

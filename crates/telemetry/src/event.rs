@@ -74,6 +74,33 @@ pub enum EventKind {
         /// `fast` or `slow`.
         alarm: &'static str,
     },
+    /// The circuit breaker of one part of a vendor changed its state: that of an endpoint, or of an instrument.
+    PartBreakerChanged {
+        /// Which: `endpoint quote`, `symbol AAPL.XNAS`.
+        part: String,
+        /// State before, by its word.
+        from: &'static str,
+        /// State after, by its word.
+        to: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// All vendors together: whether we blame ourselves.
+    SystemBreakerChanged {
+        /// State after, by its word: `open`, `closed`.
+        to: &'static str,
+        /// Vendors whose failures are not held against them.
+        absolved: Vec<VendorId>,
+    },
+    /// An operator has given an order.
+    Ordered {
+        /// What: `drain`, `maintenance`, `force open`, …, with its extent.
+        order: String,
+        /// Who, in their own words.
+        by: String,
+        /// Why, in their own words.
+        reason: String,
+    },
     /// A capability was taken away by an entitlement refusal.
     CapabilityRemoved {
         /// Which, by its word.
@@ -151,6 +178,9 @@ impl EventKind {
             EventKind::ServiceLevelChanged { .. } => "service_level_changed",
             EventKind::BurnRateHigh { .. } => "burn_rate_high",
             EventKind::BurnRateNormal { .. } => "burn_rate_normal",
+            EventKind::PartBreakerChanged { .. } => "part_breaker_changed",
+            EventKind::SystemBreakerChanged { .. } => "system_breaker_changed",
+            EventKind::Ordered { .. } => "ordered",
             EventKind::CapabilityRemoved { .. } => "capability_removed",
             EventKind::KeyRefused => "key_refused",
             EventKind::LimitContradicted => "limit_contradicted",
@@ -170,9 +200,13 @@ impl EventKind {
     /// How much it matters.
     pub fn severity(&self) -> Severity {
         match self {
-            EventKind::BreakerChanged { to, .. } => match *to {
+            // What was announced alarms nobody, from its first moment to the probe behind it.
+            EventKind::BreakerChanged { from: "maintenance", to: "half_open", .. } => Severity::Info,
+            EventKind::BreakerChanged { to, .. }
+            | EventKind::PartBreakerChanged { to, .. }
+            | EventKind::SystemBreakerChanged { to, .. } => match *to {
                 "open" => Severity::Critical,
-                "half_open" | "degraded" | "maintenance" => Severity::Warning,
+                "half_open" | "degraded" => Severity::Warning,
                 _ => Severity::Info,
             },
             EventKind::BudgetPassed { percent, .. } => match *percent {
@@ -196,9 +230,10 @@ impl EventKind {
             | EventKind::InstancesLost { .. }
             | EventKind::PlanOutdated { .. }
             | EventKind::ClockStepped { .. } => Severity::Warning,
-            EventKind::StoreRecovered | EventKind::BurnRateNormal { .. } | EventKind::InstancesFound => {
-                Severity::Info
-            }
+            EventKind::StoreRecovered
+            | EventKind::BurnRateNormal { .. }
+            | EventKind::Ordered { .. }
+            | EventKind::InstancesFound => Severity::Info,
         }
     }
 }
@@ -221,6 +256,22 @@ impl std::fmt::Display for EventKind {
             EventKind::BurnRateNormal { class, alarm } => {
                 write!(f, "{class} answers keep to their error budget again ({alarm} alarm)")
             }
+            EventKind::PartBreakerChanged { part, from, to, reason } => {
+                write!(f, "circuit breaker of {part} went from {from} to {to}: {reason}")
+            }
+            EventKind::SystemBreakerChanged { to, absolved } if absolved.is_empty() => {
+                write!(f, "system breaker is {to}: vendors answer again")
+            }
+            EventKind::SystemBreakerChanged { to, absolved } => {
+                let names: Vec<&str> = absolved.iter().map(|vendor| vendor.as_str()).collect();
+                write!(
+                    f,
+                    "system breaker is {to}: {} failed within seconds; the network, the names or the clock are to \
+                     blame, and none of them",
+                    names.join(", ")
+                )
+            }
+            EventKind::Ordered { order, by, reason } => write!(f, "{by} ordered {order}: {reason}"),
             EventKind::CapabilityRemoved { capability, retry_at } => {
                 write!(f, "plan does not include {capability}; tried again at {retry_at}")
             }
@@ -249,5 +300,30 @@ impl std::fmt::Display for EventKind {
             }
             EventKind::ClockStepped { by_ms } => write!(f, "system clock is {by_ms} ms away from ours"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! BRK-7, BRK-11.
+    use super::*;
+
+    #[test]
+    fn an_opened_breaker_is_critical_a_tried_one_a_warning_a_closed_one_news_and_planned_work_wakes_nobody() {
+        let severity = |from, to| {
+            let whole = EventKind::BreakerChanged { from, to, reason: "x".into() }.severity();
+            if to != "maintenance" && from != "maintenance" {
+                let part = EventKind::PartBreakerChanged { part: "p".into(), from, to, reason: "x".into() };
+                assert_eq!(part.severity(), whole);
+            }
+            whole.as_str()
+        };
+        assert_eq!(severity("closed", "open"), "critical");
+        assert_eq!(severity("half_open", "open"), "critical");
+        assert_eq!(severity("open", "half_open"), "warning");
+        assert_eq!(severity("closed", "degraded"), "warning");
+        assert_eq!(severity("half_open", "closed"), "info");
+        assert_eq!(severity("closed", "maintenance"), "info");
+        assert_eq!(severity("maintenance", "half_open"), "info");
     }
 }

@@ -13,6 +13,7 @@ mod lists;
 mod caching;
 mod compatibility;
 mod contract;
+mod orders;
 mod refusals;
 mod rollups;
 mod short_way;

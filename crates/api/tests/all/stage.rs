@@ -139,6 +139,7 @@ impl Stage {
                     sla: Default::default(),
                     adjustment: None,
                     simulated: true,
+                    operation: Default::default(),
                 };
                 tune(&mut settings);
                 settings
@@ -217,6 +218,11 @@ impl Stage {
         let from = self.clock.now();
         let until = from + Duration::from_secs(86_400);
         self.world.faults.begin(Spell { vendor: VendorId(vendor), fault, from, until });
+    }
+
+    /// Ends all that a vendor fails with.
+    pub(crate) fn recovers(&self, vendor: &'static str) {
+        self.world.faults.end(VendorId(vendor));
     }
 
     /// Lets the gateway's clock panic once, when it is read the so-manieth time from now.

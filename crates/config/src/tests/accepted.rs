@@ -131,7 +131,59 @@ fn a_breaker_takes_its_vendors_numbers_before_everyones() {
     let breaker = |vendor| upstream(&configuration, vendor).breaker;
     assert_eq!((breaker("polygon").failures, breaker("yahoo").failures), (3, 9));
     assert_eq!(breaker("polygon").open, Duration::from_secs(90));
-    assert_snapshot!(notices(text, &[]), @"circuit_breakers.adaptive_thresholds: this version does not adapt thresholds; they stay as set");
+    assert_snapshot!(notices(text, &[]), @"");
+}
+
+#[test]
+fn thresholds_adapt_unless_that_is_switched_off() {
+    // BRK-3, BRK-9.
+    let adapts = |text| upstream(&read(text, &[]).unwrap(), "yahoo").operation.adapts;
+    assert!(adapts("{}"));
+    assert!(adapts("circuit_breakers: {adaptive_thresholds: true}"));
+    assert!(!adapts("circuit_breakers: {adaptive_thresholds: false}"));
+}
+
+#[test]
+fn the_open_time_doubles_where_a_probe_costs_money_or_scarce_quota_and_nowhere_else() {
+    // BRK-4.
+    let costly =
+        |vendor: &str, text: &str| upstream(&read(text, &[]).unwrap(), vendor).breaker.probe_is_costly;
+    assert!(costly("alpha_vantage", "vendors: {alpha_vantage: {plan: free}}"), "25 a day");
+    assert!(!costly("polygon", "vendors: {polygon: {plan: free}}"), "5 a minute");
+    assert!(costly("polygon", "vendors: {polygon: {rate_limits: [{count: 1000, per: day}]}}"));
+    assert!(!costly("polygon", "vendors: {polygon: {rate_limits: [{count: 100000, per: month}]}}"));
+}
+
+#[test]
+fn several_hosts_stand_in_for_one_another_in_their_order() {
+    // RTE-3.
+    let text = "vendors: {polygon: {base_urls: ['http://127.0.0.1:1/a/', 'http://127.0.0.1:2/b']}}";
+    let configuration = read(text, &[]).unwrap();
+    let polygon = upstream(&configuration, "polygon");
+    assert_eq!(polygon.base_url, "http://127.0.0.1:1/a");
+    assert_eq!(polygon.operation.further_urls, ["http://127.0.0.1:2/b"]);
+}
+
+#[test]
+fn announced_work_is_read_with_its_reason() {
+    // BRK-7.
+    let text = "
+        vendors:
+          polygon:
+            maintenance:
+              - {start: 2026-11-21T02:00:00Z, end: 2026-11-21T04:00:00Z, reason: upgrade}
+              - {start: 2026-11-22T00:00:00-05:00, end: 2026-11-22T01:00:00-05:00, reason: backup, weekly: true}
+    ";
+    let configuration = read(text, &[]).unwrap();
+    let works = &upstream(&configuration, "polygon").operation.maintenance;
+    let told: Vec<String> = works
+        .iter()
+        .map(|work| format!("{} {} {} {}", work.start, work.end, work.reason, work.weekly))
+        .collect();
+    assert_snapshot!(told.join("\n"), @r"
+    2026-11-21T02:00:00Z 2026-11-21T04:00:00Z upgrade false
+    2026-11-22T05:00:00Z 2026-11-22T06:00:00Z backup true
+    ");
 }
 
 #[test]

@@ -292,3 +292,37 @@ fn no_problem_and_no_notice_repeats_a_value_that_may_be_a_secret() {
     let garbled = refused("vendors: {polygon: {api_key: *CANARY}}\n", &[]);
     assert!(!garbled.contains("CANARY") && garbled != "accepted", "{garbled}");
 }
+
+#[test]
+fn hosts_and_announced_work_that_make_no_sense_are_refused() {
+    // RTE-3, BRK-7.
+    let text = "
+        circuit_breakers: {adaptive_thresholds: sometimes}
+        data_sources:
+          polygon:
+            base_url: http://127.0.0.1:1
+            base_urls: [http://127.0.0.1:2, 'ftp://x', 'https://me:secret@host']
+          finnhub: {base_urls: []}
+          twelve_data: {base_urls: [http://127.0.0.1:2, 'http://127.0.0.1:2/']}
+          yahoo:
+            maintenance:
+              - {start: tomorrow, end: 2026-11-21T04:00:00Z, reason: x}
+              - {start: 2026-11-21T04:00:00Z, end: 2026-11-21T04:00:00Z, reason: x}
+              - {start: 2026-11-21T04:00:00Z, end: 2026-12-21T04:00:00Z, reason: x, weekly: true}
+              - {end: 2026-11-21T04:00:00Z, until: never}
+    ";
+    assert_snapshot!(refused(text, &[]), @r"
+    circuit_breakers.adaptive_thresholds: is a text, and must be true or false
+    data_sources.finnhub.base_urls: must name at least one host, or be left out
+    data_sources.polygon.base_url: stands beside `base_urls`; keep the list
+    data_sources.polygon.base_urls: must begin with http:// or https://
+    data_sources.polygon.base_urls: must not hold a name or a password; a key stands in api_key
+    data_sources.twelve_data.base_urls: names a host twice; keep it once
+    data_sources.yahoo.maintenance[0].start: must be a moment like 2026-11-20T02:00:00Z
+    data_sources.yahoo.maintenance[1].end: must be later than `start`
+    data_sources.yahoo.maintenance[2].end: must be less than a week after `start` where it recurs weekly
+    data_sources.yahoo.maintenance[3].reason: is missing: what is done, for whoever asks
+    data_sources.yahoo.maintenance[3].start: is missing: a moment like 2026-11-20T02:00:00Z
+    data_sources.yahoo.maintenance[3].until: is no key here; known are end, reason, start, weekly
+    ");
+}

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::arguments::{Bars, Compare, Explain, Quote, Vendors};
+use crate::arguments::{Bars, Because, Compare, Explain, Quote, VendorOrder, Vendors};
 use crate::client::{self, Reply};
 use crate::commands::budget;
 use crate::{exit, table};
@@ -167,13 +167,43 @@ pub(crate) async fn explain(ask: Explain, as_json: bool) -> Result<u8> {
     }))
 }
 
+/// An order as the address it goes to and its parameters.
+fn order_in_words(order: VendorOrder) -> (&'static str, Vec<(&'static str, String)>) {
+    let none = Because::default();
+    let (word, given, because) = match order {
+        VendorOrder::Drain(because) => ("drain", vec![], because),
+        VendorOrder::Undrain(because) => ("undrain", vec![], because),
+        VendorOrder::Probe => ("probe", vec![], none),
+        VendorOrder::Priority { place, because } => {
+            ("priority", vec![("value", Some(place.to_string()))], because)
+        }
+        VendorOrder::Maintenance { end, span, because } => {
+            ("maintenance", vec![("end", end), ("for", span)], because)
+        }
+        VendorOrder::Breaker { state, endpoint, span, because } => {
+            ("breaker", vec![("state", Some(state)), ("endpoint", endpoint), ("for", span)], because)
+        }
+    };
+    let given = given.into_iter().chain([("reason", because.reason), ("by", because.by)]);
+    (word, given.filter_map(|(name, value)| Some((name, value?))).collect())
+}
+
 /// `mda vendors`.
 pub(crate) async fn vendors(ask: Vendors, as_json: bool) -> Result<u8> {
     let path = match &ask.vendor {
         Some(vendor) => format!("/v1/vendors/{vendor}"),
         None => "/v1/vendors".to_owned(),
     };
-    let reply = client::get(&ask.asked, &path, &[]).await?;
+    let reply = match ask.order {
+        None => client::get(&ask.asked, &path, &[]).await?,
+        Some(_) if ask.vendor.is_none() => {
+            return Err(exit::malformed("an order names its vendor first: mda vendors polygon drain").into());
+        }
+        Some(order) => {
+            let (word, query) = order_in_words(order);
+            client::order(&ask.asked, &format!("{path}/{word}"), &query).await?
+        }
+    };
     Ok(finish(&reply, as_json, |body| match body["data"].as_array() {
         Some(rows) => {
             let cells = rows.iter().map(|row| {

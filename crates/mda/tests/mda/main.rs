@@ -12,6 +12,7 @@ mod stage;
 mod web;
 
 mod budgets;
+mod breakers;
 mod failures;
 mod payloads;
 mod promises;

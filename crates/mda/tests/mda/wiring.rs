@@ -132,6 +132,11 @@ fn value_of(key: &Key) -> String {
         "api_key" => return "a-key-of-some-length".to_owned(),
         "rate_limits" => return "[{count: 5, per: minute}]".to_owned(),
         "calendars" | "warm_up" => return "[]".to_owned(),
+        "base_urls" => return "[http://127.0.0.1:1, http://127.0.0.1:2]".to_owned(),
+        "maintenance" => {
+            return "[{start: \"2026-11-20T02:00:00Z\", end: \"2026-11-20T04:00:00Z\", reason: x}]"
+                .to_owned();
+        }
         "required" => return "[quote, bars]".to_owned(),
         "consumers" => return "[{name: desk, key: a-key-of-some-length}]".to_owned(),
         "redis_url" => return "redis://127.0.0.1:1".to_owned(),
@@ -185,7 +190,10 @@ fn every_documented_key_is_accepted_and_every_other_refused() {
     let mut tree = Tree::default();
     for key in keys.iter().filter(|key| !key.key.contains("[]")) {
         // The customary form of a limit stands where the exact one does not.
-        let vendor = if key.key.ends_with("rate_limit") { "finnhub" } else { "polygon" };
+        let vendor = match key.key.rsplit('.').next() {
+            Some("rate_limit" | "base_urls") => "finnhub",
+            _ => "polygon",
+        };
         // A number in quotes is a text.
         let mut value = value_of(key);
         if key.takes.starts_with("a whole number") || key.takes.starts_with("a number") {

@@ -65,6 +65,10 @@ pub enum Reason {
     BadCredentials,
     /// An operator's order.
     Ordered,
+    /// At least half of at least four endpoints in use are open.
+    Endpoints,
+    /// Nearly all vendors failed at once: the fault was ours.
+    OurFault,
     /// Announced work at the vendor or with us, in the words of whoever planned it.
     Planned(Arc<str>),
 }

@@ -28,6 +28,19 @@ impl Sums {
         if self.calls == 0 { 0.0 } else { self.weight_thousandths as f64 / (1_000 * self.calls) as f64 }
     }
 
+    /// Lower bound of the failure share with 95 % confidence (Wilson, 1927; algorithms, section 8); 0 where there
+    /// are no calls.
+    pub(super) fn failure_share_lower(self) -> f64 {
+        const Z: f64 = 1.96;
+        if self.calls == 0 {
+            return 0.0;
+        }
+        let (n, p) = (self.calls as f64, self.failure_share().min(1.0));
+        let middle = p + Z * Z / (2.0 * n);
+        let spread = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+        (middle - spread) / (1.0 + Z * Z / n)
+    }
+
     /// Slow calls as a share of calls; 0 where there are none.
     pub(super) fn slow_share(self) -> f64 {
         if self.calls == 0 { 0.0 } else { self.slow as f64 / self.calls as f64 }

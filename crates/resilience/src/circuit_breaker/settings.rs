@@ -24,6 +24,11 @@ pub struct Settings {
     pub probe_is_costly: bool,
     /// Time between probes while the credentials are refused.
     pub credential_probe: Duration,
+    /// Whether the share of failures is judged by its Wilson lower bound: for evidence pooled over parts that may
+    /// fail each for itself.
+    pub by_lower_bound: bool,
+    /// Whether it degrades before it opens.
+    pub degrades: bool,
 }
 
 impl Default for Settings {
@@ -39,6 +44,8 @@ impl Default for Settings {
             slow: Duration::from_secs(5),
             probe_is_costly: false,
             credential_probe: Duration::from_secs(300),
+            by_lower_bound: false,
+            degrades: true,
         }
     }
 }

@@ -5,6 +5,9 @@ mod caching;
 mod drift;
 mod entitlements;
 mod spending;
+mod breakers;
+mod hedging;
+mod strategies;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +16,8 @@ use domain::{Adjustment, Calendars, Directory, Instant, Interval, Range, Session
 use gateway::Strategy;
 use gateway::settings::{Caching, Deadlines, Routing, Settings, UpstreamSettings};
 use gateway::{
-    CacheState, Clock, Entropy, Gateway, Outcome, Policy, Request, Seams, Served, Skipped, Store, Unanswered,
-    Why,
+    CacheState, Clock, Entropy, Gateway, Outcome, Policy, Request, Seams, Served, Skipped, Store, Transport,
+    Unanswered, Why,
 };
 use simulator::{
     Bottle, Fault, Faults, Journal, Latency, Market, MemoryStore, SeededEntropy, SimulatedTransport, Spell,
@@ -22,6 +25,9 @@ use simulator::{
 };
 use vendors::plan::{Limit, Per, SpendLimit};
 use vendors::{Data, Question};
+
+/// What a test puts in front of the vendors.
+type Between = Arc<dyn Fn(Arc<dyn Transport>) -> Arc<dyn Transport>>;
 
 /// A world with a gateway in it.
 struct Stage {
@@ -35,6 +41,8 @@ struct Stage {
     cross_check: bool,
     directory: Directory,
     spending: gateway::settings::Spending,
+    /// Stands between the gateway and the vendors, where a test wants more than faults.
+    between: Option<Between>,
 }
 
 impl Stage {
@@ -91,6 +99,7 @@ impl Stage {
             cross_check: false,
             directory: Directory::built_in(),
             spending: Default::default(),
+            between: None,
         }
     }
 
@@ -116,6 +125,7 @@ impl Stage {
                     sla: Default::default(),
                     adjustment: None,
                     simulated: true,
+                    operation: Default::default(),
                 };
                 (self.tune)(&mut settings);
                 settings
@@ -134,7 +144,8 @@ impl Stage {
         let clock: Arc<dyn Clock> = self.clock.clone();
         let store: Arc<dyn Store> = self.store.clone();
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(11));
-        let transport = Arc::new(SimulatedTransport::new(self.world.clone()));
+        let transport: Arc<dyn Transport> = Arc::new(SimulatedTransport::new(self.world.clone()));
+        let transport = self.between.as_ref().map_or(Arc::clone(&transport), |between| between(transport));
         let seams = Seams { clock, transport, store, entropy, shared: Arc::new(gateway::shared::Alone) };
         Gateway::open(seams, settings, Arc::new(Calendars::built_in()), self.directory.clone()).await.unwrap()
     }

@@ -180,6 +180,7 @@ fn upstream() -> UpstreamSettings {
         timeout: SECOND,
         breaker: Default::default(),
         sla: Default::default(),
+        operation: Default::default(),
         adjustment: None,
         simulated: true,
     }
