@@ -15,7 +15,8 @@ use crate::cache::kept::Kept;
 use crate::cache::tags::Namespace;
 use crate::flight_key::FlightKey;
 use crate::gateway::Gateway;
-use crate::request::{Failover, Policy, Priority, Request};
+use crate::request::{Failover, Policy, Priority, Request, Strategy};
+use crate::router::Ranking;
 use crate::upstream::Upstream;
 
 /// The fact that holds what was asked for most.
@@ -56,7 +57,9 @@ impl Gateway {
         let draw = self.entropy.unit();
         let tick = answer.instrument().and_then(|id| self.record_of(id).ticks?.step_at(price_of(&answer)?));
         let missed = purpose == Purpose::Caller;
-        let (life, learned) = self.lifetimes.begin(&answer, tick, missed, draw, now);
+        let spares = |vendor| has_spare(self.upstream(vendor), Thrift::Asked, now);
+        let has_spare = answer.vendor().is_none_or(spares);
+        let (life, learned) = self.lifetimes.begin(&answer, tick, missed, has_spare, draw, now);
         (answer.fresh_until, answer.stale_until) = (life.fresh_until, life.stale_until);
         let answer = Arc::new(answer);
         let kept = Kept::new(Arc::clone(&answer), namespace, life, now.since(began), draw, learned);
@@ -163,10 +166,32 @@ impl Gateway {
         match &key.question {
             _ if spare.is_empty() => None,
             _ if spare.len() == able.len() => Some(policy),
-            // A quote is as good from another vendor; a series stays with its own.
-            Question::Quotes { .. } => Some(Policy { vendors: spare, failover: Failover::None, ..policy }),
+            // A quote is as good from another vendor, unless the strategy says from whom; a series stays with
+            // its own.
+            Question::Quotes { .. } => {
+                let vendors = match policy.strategy.unwrap_or(self.settings.routing.strategy) {
+                    Strategy::WeightedRoundRobin => spare,
+                    Strategy::Consensus => return None,
+                    Strategy::Best | Strategy::Fastest | Strategy::Cheapest | Strategy::Priority => {
+                        let first = *self.ranking_for(key, capability, &policy, now).order.first()?;
+                        spare.contains(&first).then(|| vec![first])?
+                    }
+                };
+                Some(Policy { vendors, failover: Failover::None, ..policy })
+            }
             _ => None,
         }
+    }
+
+    /// The ranking that a question would get now.
+    fn ranking_for(&self, key: &FlightKey, capability: Capability, policy: &Policy, now: Instant) -> Ranking {
+        let request = Request {
+            id: self.new_request_id(),
+            question: key.question.clone(),
+            policy: policy.clone(),
+            received_at: now,
+        };
+        self.ranking_to_come(capability, &request, now)
     }
 
     /// Fetches what is likely to be asked for: the quotes of the configured symbols and of those that were asked

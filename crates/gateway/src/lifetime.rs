@@ -175,13 +175,14 @@ impl Lifetimes {
     }
 
     /// When an answer that has just come is fresh and stale until; with it, what is learned from how it is
-    /// read. `tick` is the smallest price step, `missed` says whether a caller waited for it, `draw` is in
-    /// `[0, 1)`.
+    /// read. `tick` is the smallest price step, `missed` says whether a caller waited for it, `has_spare` whether
+    /// its vendor has quota to spare, without which no life is made shorter than usual, `draw` is in `[0, 1)`.
     pub fn begin(
         &self,
         answer: &Answer,
         tick: Option<Price>,
         missed: bool,
+        has_spare: bool,
         draw: f64,
         now: Instant,
     ) -> (Freshness, Option<Arc<Mutex<Learned>>>) {
@@ -208,7 +209,7 @@ impl Lifetimes {
                             known.ttl.read(false, now);
                         }
                     }
-                    known.ttl.get(now)
+                    if has_spare { known.ttl.get(now) } else { known.ttl.get(now).max(times.base) }
                 };
                 let by_access = self.caching.adaptive_ttl == Adapts::ToAccess;
                 (Freshness::new(&times, ttl, draw, from), by_access.then_some(learned))

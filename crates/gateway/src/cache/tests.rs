@@ -288,7 +288,7 @@ fn fetched(lifetimes: &Lifetimes, price: &str, at: u64, missed: bool) -> (u64, O
     let Data::Quotes(rows) = &mut answer.data else { panic!() };
     rows[0].quote.as_mut().unwrap().last = Price::parse(price);
     let now = t(at * 1_000);
-    let (life, learned) = lifetimes.begin(&answer, Price::parse("0.01"), missed, 0.5, now);
+    let (life, learned) = lifetimes.begin(&answer, Price::parse("0.01"), missed, true, 0.5, now);
     (life.fresh_until.since(now).as_millis() as u64, learned)
 }
 

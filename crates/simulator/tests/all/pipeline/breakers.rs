@@ -367,7 +367,7 @@ async fn a_hanging_host_opens_nothing_and_the_other_one_is_used_until_it_is_back
     assert!(near >= all - 2, "the near one is the faster: {near} of {all}");
     dead.lock().insert("http://near".to_owned());
     let (failed, near, all) = ask_for(600).await;
-    assert!(failed <= 3, "{failed}");
+    assert!(failed <= near, "only who tried the dead host had no answer: {failed}");
     assert!(near <= 12 && all > 300, "{near} of {all}");
     assert_eq!(state(&gateway, "polygon"), "closed");
     assert_eq!(told(&gateway, "breaker_changed"), []);
