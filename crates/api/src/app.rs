@@ -24,6 +24,7 @@ use crate::compat::Trouble;
 use crate::door::Door;
 use crate::error::{Code, Problem};
 use crate::hot::Hot;
+use crate::jobs::{self, Jobs};
 use crate::routes::{Dialect, ROUTES, Route};
 
 /// Bodies up to this size are not compressed.
@@ -41,6 +42,8 @@ pub struct Service {
     pub about: Arc<About>,
     /// Who may ask; `None`: anyone.
     pub door: Option<Door>,
+    /// Questions that are answered later.
+    pub jobs: Arc<Jobs>,
 }
 
 /// The application: clone it per connection.
@@ -55,7 +58,12 @@ pub struct App {
 pub fn app(gateway: Arc<Gateway>, about: About) -> App {
     let pages = crate::docs::pages(about.version);
     let door = Door::of(&gateway);
-    let service = Arc::new(Service { gateway, about: Arc::new(about), door });
+    let (about, jobs) = (Arc::new(about), Arc::<Jobs>::default());
+    if tokio::runtime::Handle::try_current().is_ok() {
+        let (jobs, gateway, about) = (Arc::clone(&jobs), Arc::clone(&gateway), Arc::clone(&about));
+        tokio::spawn(async move { jobs.load(&gateway, &about).await });
+    }
+    let service = Arc::new(Service { gateway, about, door, jobs });
     let mut router = Router::new();
     let mut templates: Vec<&str> = ROUTES.iter().map(|route| route.template).collect();
     templates.sort_unstable();
@@ -174,6 +182,7 @@ impl Service {
         let call = Call {
             gateway: Arc::clone(&self.gateway),
             about: Arc::clone(&self.about),
+            jobs: Arc::clone(&self.jobs),
             id: id.clone(),
             received_at,
             query: asked.uri.query().unwrap_or_default().to_owned(),
@@ -182,10 +191,14 @@ impl Service {
             body,
             path,
         };
-        let answered = match is_too_large {
-            true => Ok(Err(crate::costs::too_large(LONGEST_BODY))),
-            false => AssertUnwindSafe((route.answer)(call)).catch_unwind().await,
+        let work = if is_too_large {
+            futures_util::future::ready(Err(crate::costs::too_large(LONGEST_BODY))).boxed()
+        } else if jobs::is_wanted(route, &asked.headers) {
+            jobs::accept(call, route.template).boxed()
+        } else {
+            (route.answer)(call)
         };
+        let answered = AssertUnwindSafe(work).catch_unwind().await;
         let answered = answered.unwrap_or_else(|_panic| {
             Err(Problem::new(Code::Internal, "the gateway failed; the request id finds it in the log"))
         });

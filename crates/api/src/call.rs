@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use vendors::Question;
 
 use crate::error::{Code, Problem};
+use crate::jobs::Jobs;
 use crate::words::Words;
 
 /// What this process is.
@@ -28,6 +29,8 @@ pub struct Call {
     pub gateway: Arc<Gateway>,
     /// What this process is.
     pub about: Arc<About>,
+    /// Questions that are answered later.
+    pub jobs: Arc<Jobs>,
     /// Its id: the caller's own, or ours.
     pub id: RequestId,
     /// When it reached us.

@@ -52,6 +52,7 @@ use crate::words::{FORM, POLICY};
         paths::estimate,
         paths::maintenance,
         paths::breaker,
+        paths::job,
         paths::healthz,
         paths::readyz,
         paths::livez,
@@ -88,6 +89,7 @@ mod paths {
     use crate::error::ProblemDocument;
     use crate::estimate::EstimateAnswer;
     use crate::health::{LevelsAnswer, SystemHealthTold};
+    use crate::jobs::OneJob;
     use crate::ops::{Alive, Live};
     use crate::records::{AttemptList, EventList, ExplainAnswer, FailureList};
     use crate::reference::{CalendarAnswer, ResolveAnswer, SearchAnswer};
@@ -248,6 +250,7 @@ mod paths {
             Query "session" Option<String>, "regular, extended";
             Query "limit" Option<u64>, "Rows at most, of trades and news";
         }
+        job get "/v1/jobs/{job_id}" "operations" "What became of a request that asked to be answered later" OneJob { Path "job_id" String, "Id of the job: Location of a 202, which every data address answers to `Prefer: respond-async`"; }
         healthz get "/healthz" "operations" "How the process fares" Alive {}
         readyz get "/readyz" "operations" "Whether anything can be served" Alive {}
         livez get "/livez" "operations" "Whether the process runs" Live {}

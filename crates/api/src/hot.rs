@@ -114,13 +114,15 @@ fn is_plain(headers: &HeaderMap) -> bool {
     let json = text(header::ACCEPT).is_some_and(|accept| Format::accepted(accept) == Format::Json);
     let whole = text(header::ACCEPT_ENCODING)
         .is_some_and(|coding| !["gzip", "zstd", "*"].iter().any(|known| coding.contains(known)));
-    json && whole && headers.keys().all(|name| !name.as_str().starts_with("mda-"))
+    let at_once = !headers.contains_key("prefer");
+    json && whole && at_once && headers.keys().all(|name| !name.as_str().starts_with("mda-"))
 }
 
 fn call(service: &Service, query: &str, now: Instant) -> Call {
     Call {
         gateway: Arc::clone(&service.gateway),
         about: Arc::clone(&service.about),
+        jobs: Arc::clone(&service.jobs),
         id: RequestId(ID.into()),
         received_at: now,
         query: query.to_owned(),

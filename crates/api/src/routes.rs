@@ -5,7 +5,7 @@ use http::Method;
 
 use crate::call::Handler;
 use crate::{
-    bars, cache_told, compare, compat, costs, estimate, health, lists, ops, orders, quotes, records,
+    bars, cache_told, compare, compat, costs, estimate, health, jobs, lists, ops, orders, quotes, records,
     reference, rollups, vendors_told,
 };
 
@@ -86,6 +86,7 @@ routes! {
     Native POST "/v1/estimate" => estimate::estimate,
     Native POST "/v1/vendors/{id}/maintenance" => orders::maintenance,
     Native POST "/v1/vendors/{id}/breaker" => orders::breaker,
+    Native GET "/v1/jobs/{job_id}" => jobs::one,
     Native GET "/healthz" => ops::health,
     Native GET "/readyz" => ops::ready,
     Native GET "/livez" => ops::live,

@@ -15,6 +15,7 @@ use crate::call::{Call, Reply};
 use crate::error::{Code, Problem};
 use crate::meta::{dollars, millis, rounded, time};
 use crate::orders::order;
+use crate::queue_told::{self, ForecastTold, LearnedLimitTold, LearnedRateTold, QueueTold};
 use crate::words::read_vendor;
 
 /// One vendor.
@@ -53,6 +54,14 @@ pub struct VendorTold {
     pub quota: Vec<QuotaTold>,
     /// Every limit of money of ours.
     pub spend: Vec<SpendTold>,
+    /// Who waits for it, and how long.
+    pub queue: QueueTold,
+    /// Whether each window of its quota will last to its reset.
+    pub forecast: Vec<ForecastTold>,
+    /// How fast each endpoint may be asked, by rule and evidence.
+    pub rates: Vec<LearnedRateTold>,
+    /// The limit it was found to keep below its plan's, if it was.
+    pub learned_limit: Option<LearnedLimitTold>,
     /// Until when it told us to wait, if it did (RFC 3339).
     pub told_to_wait_until: Option<String>,
     /// Its circuit breaker.
@@ -370,6 +379,10 @@ pub fn told(upstream: &Upstream, now: Instant) -> VendorTold {
                 resets_at: time(window.resets_at),
             })
             .collect(),
+        queue: queue_told::queue(upstream, now),
+        forecast: queue_told::forecast(upstream, now),
+        rates: queue_told::rates(upstream),
+        learned_limit: queue_told::learned_limit(upstream),
         told_to_wait_until: time(upstream.limiter.told_until(now)),
         circuit_breaker: breaker(upstream, now),
         health: health(upstream, now),

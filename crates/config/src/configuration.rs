@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::problem::{Problems, Record};
 use crate::reader::Reader;
 use crate::text::suggestion;
-use crate::{layers, sections, spending, vendor};
+use crate::{layers, schedule, sections, spending, vendor};
 
 /// Environments a configuration may have an overlay for.
 const ENVIRONMENTS: &[(&str, &str)] = &[
@@ -25,7 +25,7 @@ const LOG_LEVELS: &[(&str, &str)] =
     &[("error", "error"), ("warn", "warn"), ("info", "info"), ("debug", "debug"), ("trace", "trace")];
 
 /// Sections of the customary layout that this version does not act on: refused rather than dropped.
-const NOT_YET: &[&str] = &["alerting", "memory", "schedule"];
+const NOT_YET: &[&str] = &["alerting", "memory"];
 
 /// Customary variables that this version does not act on: named rather than dropped.
 pub(crate) const NO_EFFECT: &[&str] = &[
@@ -182,6 +182,7 @@ pub(crate) fn read(
             routing: sections::routing(&root.section("routing")),
             cache: sections::caching(&root.section("cache")),
             deadlines: sections::deadlines(&root.section("deadlines")),
+            schedule: schedule::read(&root.section("schedule")),
             grading: sections::grading(&root.section("quality_scoring")),
             bounds: sections::bounds(&root.section("validation")),
             service_levels: crate::service_levels::promised(&root.section("service_levels")),

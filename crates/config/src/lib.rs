@@ -6,6 +6,7 @@ pub mod layers;
 pub mod reader;
 pub mod plans;
 pub mod vendor;
+pub mod schedule;
 pub mod sections;
 pub mod service_levels;
 mod spending;

@@ -310,6 +310,28 @@ pub(crate) const KEYS: &[Key] = &[
     ("deadlines.quote", "`2s`", "Time for a quote unless the request says otherwise."),
     ("deadlines.bars", "`5s`", "Time for anything else a caller waits for."),
     ("deadlines.background", "`30s`", "Time for work nobody waits for."),
+    ("schedule.in_flight", "`10`", "Requests in flight at one vendor at most; fewer while it is slow."),
+    ("schedule.longest_line", "`1000`", "Requests that may wait for one vendor."),
+    (
+        "schedule.forecast",
+        "`true`",
+        "Whether a quota that is likely to run out is kept for what matters most.",
+    ),
+    (
+        "schedule.adaptive_rate",
+        "`balanced`",
+        "How large the steps are in which a vendor's rate is learned: half of, once, or twice a tenth.",
+    ),
+    (
+        "schedule.batching.mode",
+        "`hybrid`",
+        "When symbols that are asked for together go out: at their size, after a linger, or whichever is first.",
+    ),
+    ("schedule.batching.size", "`50`", "Symbols in one request, and never more than the vendor takes."),
+    ("schedule.batching.linger", "`5ms`", "The least time a question with company on the way waits for it."),
+    ("schedule.batching.longest_linger", "`20ms`", "The longest time it waits."),
+    ("schedule.batching.batch_linger", "`1s`", "How long work of the class `batch` waits for company."),
+    ("schedule.batching.in_flight", "`10`", "Batches in flight at one vendor."),
     (
         "quality_scoring.weights.accuracy",
         "`0.3`",
@@ -446,7 +468,7 @@ everything, starts nothing and tells every problem at once.
 - `vendors` is another name of `data_sources`, and a vendor may go by an alias (`massive` is `polygon`, `yfinance` is
   `yahoo`). A vendor that stands twice in one file is refused.
 - An unknown key is refused. So are the customary sections this version does not act on: `alerting`,
-  `memory`, `schedule`.
+  `memory`.
 
 ## Keys
 

@@ -17,6 +17,7 @@ use crate::flight_key::FlightKey;
 use crate::gateway::Gateway;
 use crate::request::{Failover, Policy, Priority, Request, Strategy};
 use crate::router::Ranking;
+use crate::trail::Wish;
 use crate::upstream::Upstream;
 
 /// The fact that holds what was asked for most.
@@ -133,10 +134,13 @@ impl Gateway {
             received_at: self.clock.now(),
         };
         let again = Arc::clone(self);
-        let (landed, _) = self
-            .flights
-            .join(key.clone(), || async move { again.fetch(&request, key, Purpose::Ahead).await })
-            .await;
+        let wanted = (request.policy.priority, request.received_at + self.time_for(&request));
+        let start = |urgency| {
+            let wish = Wish { urgency: Some(urgency), is_refresh: true, approach: None };
+            let key = key.clone();
+            async move { again.fetch(&request, key, Purpose::Ahead, wish).await }
+        };
+        let (landed, _) = self.flights.join(key.clone(), wanted, start).await;
         landed.is_some_and(|landed| landed.is_ok())
     }
 

@@ -8,6 +8,7 @@ use quality::{Evidence, Finding, Grade};
 use vendors::{Blame, Data, Rejection};
 
 use crate::lifetime::Lasts;
+use crate::limiter::Held;
 use crate::request::RequestId;
 use crate::seams::TransportError;
 
@@ -415,6 +416,14 @@ pub enum AttemptError {
         /// When it starts anew.
         until: Instant,
     },
+    /// There is no place or permit for it in time.
+    #[error("held back: {}", held.as_str())]
+    Held {
+        /// Why.
+        held: Held,
+        /// When to ask again.
+        until: Instant,
+    },
     /// No reply came.
     #[error("transport failed")]
     Transport(#[source] TransportError),
@@ -436,9 +445,10 @@ impl AttemptError {
             AttemptError::BreakerOpen { .. } | AttemptError::Transport(_) | AttemptError::Unfit(_) => {
                 Blame::Vendor
             }
-            AttemptError::QuotaSpent { .. } | AttemptError::BudgetSpent { .. } | AttemptError::Deadline => {
-                Blame::Ourselves
-            }
+            AttemptError::QuotaSpent { .. }
+            | AttemptError::BudgetSpent { .. }
+            | AttemptError::Held { .. }
+            | AttemptError::Deadline => Blame::Ourselves,
             AttemptError::TooExpensive => Blame::Caller,
             AttemptError::Rejected(rejection) => rejection.blame(),
         }
@@ -451,6 +461,7 @@ impl AttemptError {
             AttemptError::QuotaSpent { .. } => "quota",
             AttemptError::TooExpensive => "too_expensive",
             AttemptError::BudgetSpent { .. } => "budget",
+            AttemptError::Held { held, .. } => held.as_str(),
             AttemptError::Transport(error) => Outcome::from(*error).as_str(),
             AttemptError::Rejected(rejection) => rejection.class(),
             AttemptError::Unfit(why) => why,
@@ -463,7 +474,8 @@ impl AttemptError {
         match self {
             AttemptError::BreakerOpen { until, .. }
             | AttemptError::QuotaSpent { until }
-            | AttemptError::BudgetSpent { until, .. } => Some(*until),
+            | AttemptError::BudgetSpent { until, .. }
+            | AttemptError::Held { until, .. } => Some(*until),
             AttemptError::Rejected(Rejection::QuotaSpent { resets, .. }) => *resets,
             AttemptError::Rejected(Rejection::Banned { until }) => *until,
             _ => None,

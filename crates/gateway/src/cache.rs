@@ -22,6 +22,7 @@ use crate::answer::CacheState;
 use crate::cache::kept::Kept;
 use crate::cache::statistics::{Stats, Tally};
 use crate::cache::tags::{Invalidated, Namespace, Tags};
+use crate::dispatch::good_for;
 use crate::flight_key::FlightKey;
 use crate::settings::Caching;
 
@@ -221,7 +222,12 @@ struct ByItsOwnEnd;
 impl ByItsOwnEnd {
     fn left(kept: &Kept) -> Option<Duration> {
         let left = kept.lasts_for()?;
-        left.checked_add(LINGERS)
+        // A quote may have to stand in while the quota of its vendor is spread over the day.
+        let stands_in = match kept.namespace {
+            Namespace::Quotes => good_for(kept.answer.delivery),
+            _ => Duration::ZERO,
+        };
+        left.max(stands_in).checked_add(LINGERS)
     }
 }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use domain::Instant;
 use resilience::circuit_breaker::Failure;
 use resilience::quota::{VendorWord, Window};
+use resilience::rate::Ended;
 use telemetry::EventKind;
-use vendors::Rejection;
+use vendors::{Blame, Rejection};
 
 use crate::answer::AttemptError;
 use crate::seams::TransportError;
@@ -87,7 +88,21 @@ pub fn of(error: &AttemptError, now: Instant) -> Consequence {
         | AttemptError::QuotaSpent { .. }
         | AttemptError::TooExpensive
         | AttemptError::BudgetSpent { .. }
+        | AttemptError::Held { .. }
         | AttemptError::Deadline => plain(Failure::NotCounted),
+    }
+}
+
+/// What an exchange teaches about how fast the vendor may be asked (LIM-9).
+pub fn for_the_rate(error: Option<&AttemptError>, status: Option<u16>) -> Ended {
+    match error {
+        None => Ended::Well,
+        Some(AttemptError::Rejected(Rejection::RateLimited { .. })) => Ended::TooMany,
+        Some(_) if status == Some(503) => Ended::Unavailable,
+        Some(AttemptError::Transport(TransportError::Timeout)) => Ended::TimedOut,
+        Some(AttemptError::Transport(_)) => Ended::Failed,
+        Some(AttemptError::Rejected(rejection)) if rejection.blame() == Blame::Vendor => Ended::Failed,
+        Some(_) => Ended::Well,
     }
 }
 

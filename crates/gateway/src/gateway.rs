@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use domain::{Calendars, Directory, Instant, InstrumentId, Range, VendorId};
+use domain::{Calendars, Directory, Instant, InstrumentId, Range, VendorId, Venue};
 use parking_lot::{Mutex, RwLock};
 use resilience::circuit_breaker::System;
 use resilience::quota::{Quota, Window};
-use vendors::{Capability, Question};
+use vendors::{Capability, Question, VendorClass};
 
 use crate::answer::{Answer, CacheState, Decision, Failure, Served, Unanswered, Warning, Why};
+use crate::batches::Batches;
 use crate::breakers::{breakers_fact, restored};
 use crate::cache::tags::{Invalidated, Namespace, Tags};
 use crate::cache::{Cache, Lookup};
@@ -18,6 +19,8 @@ use crate::common_quota::keep_in_touch;
 use crate::drift::shapes_fact;
 use crate::flight_key::FlightKey;
 use crate::flights::Flights;
+use crate::foresight::Hours;
+use crate::learned::{self, Learned};
 use crate::level_two::{LevelTwo, listen_to_others};
 use crate::lifetime::Lifetimes;
 use crate::limiter::Limiter;
@@ -64,6 +67,7 @@ pub struct Gateway {
     pub(crate) rhythms: Rhythms,
     pub(crate) level_two: LevelTwo,
     pub(crate) flights: Flights<FlightKey, Landed>,
+    pub(crate) batches: Arc<Batches>,
     pub(crate) scribe: Scribe,
     pub(crate) voices: Voices,
     pub(crate) recall: Recall,
@@ -90,6 +94,7 @@ impl Gateway {
         mut directory: Directory,
     ) -> Result<Arc<Gateway>, StoreError> {
         let now = seams.clock.now();
+        let schedule = settings.schedule.clone();
         let mut upstreams = Vec::new();
         for settings in std::mem::take(&mut settings.upstreams) {
             let vendor = settings.vendor();
@@ -98,8 +103,12 @@ impl Gateway {
                 Some((snapshot, elapsed)) => Quota::restore(limits, &snapshot, elapsed, now),
                 None => Quota::new(limits),
             };
-            let limiter = Limiter::open(&seams, &settings, quota).await?;
-            let upstream = Upstream::with(settings, limiter);
+            let told = seams.store.fact(&learned::name(vendor, &settings.base_url)).await?;
+            let (limit, rates) = told.map(|told| learned::read(&told, now)).unwrap_or_default();
+            let hours = hours_of(settings.codec.profile().class, &calendars);
+            let learned = Learned { hours, limit, rates };
+            let limiter = Limiter::open(&seams, &settings, quota, &schedule, learned).await?;
+            let upstream = Upstream::new(settings, limiter);
             if seams.store.fact(&simulated_fact(&upstream)).await?.is_some() {
                 upstream.found_simulated();
             }
@@ -125,6 +134,7 @@ impl Gateway {
             rhythms: Rhythms::new(settings.cache.memory_bytes),
             level_two: LevelTwo::new(seams.shared),
             flights: Flights::default(),
+            batches: Arc::default(),
             scribe: Scribe::start(Arc::clone(&seams.store), settings.cache.memory_bytes),
             voices: Voices::new(settings.cache.memory_bytes),
             recall: Recall::new(settings.cache.memory_bytes),
@@ -360,6 +370,13 @@ impl Gateway {
         Unanswered { why: Why::UnknownSymbol, decision: trail.decision(None) }
     }
 
+    /// The caller's time is over while others still wait.
+    pub(crate) fn too_late(&self, request: &Request) -> Unanswered {
+        let trail = Trail::new(request.id.clone(), request.received_at, &request.question, &request.policy);
+        trail.note("the answer that another request brings came too late for this one");
+        Unanswered { why: Why::Deadline, decision: trail.decision(None) }
+    }
+
     pub(crate) fn internal_error(&self, request: &Request) -> Unanswered {
         let trail = Trail::new(request.id.clone(), request.received_at, &request.question, &request.policy);
         Unanswered { why: Why::Internal, decision: trail.decision(None) }
@@ -380,6 +397,17 @@ fn said_to_be_stale(answer: Arc<Answer>, now: Instant) -> Arc<Answer> {
     let mut said = Arc::unwrap_or_clone(answer);
     said.warnings.push(Warning::new("STALE", format!("served from memory {late} ms past its time")));
     Arc::new(said)
+}
+
+/// When data of a vendor class moves.
+fn hours_of(class: VendorClass, calendars: &Arc<Calendars>) -> Hours {
+    match class {
+        VendorClass::EquityRealtime
+        | VendorClass::EquityDelayed
+        | VendorClass::EndOfDay
+        | VendorClass::News => Hours::of(Arc::clone(calendars), Venue::literal("XNYS")),
+        VendorClass::ExchangeBook | VendorClass::DexAggregator | VendorClass::Social => Hours::always(),
+    }
 }
 
 /// Name of the fact that a vendor at this address is simulated.

@@ -76,12 +76,12 @@ impl Gateway {
             };
             let upstream = Arc::clone(gateway.upstream(other));
             let asked = upstream.question_for(&request.question, now);
-            let opinion = match gateway.attempt(&upstream, &asked, terms, false, &trail).await {
+            let opinion = match gateway.ask_in_company(&upstream, &asked, terms, true, &trail).await {
                 Ok(reply) => gateway.judge(&upstream, &asked, reply, &trail).await.ok(),
                 Err(_) => None,
             };
             let decision = trail.decision(opinion.as_ref().map(|_| other.as_str().into()));
-            gateway.recall.attempted(&decision);
+            gateway.recall.attempted(&trail.own(&decision));
             gateway.recall.keep(request.id, Arc::clone(&decision));
             gateway.scribe.decision(decision);
             if let Some(opinion) = opinion {

@@ -16,7 +16,7 @@ use crate::consequence;
 use crate::flight_key::FlightKey;
 use crate::gateway::Gateway;
 use crate::request::{Priority, Request, StaleAllowance, Strategy};
-use crate::trail::Trail;
+use crate::trail::{Trail, Wish};
 use crate::upstream::Upstream;
 use crate::walk::{Ranked, Walked};
 
@@ -101,7 +101,10 @@ impl Gateway {
             self.cache.refused_unknown(namespace);
             return Err(self.remembered_unknown(request));
         }
-        match self.join_flight(request, key).await {
+        // What the quota spares is spread over the day: the last answer stands in for longer then (LIM-7).
+        let stale = stale.or_else(|| self.standing_in(request, &key, now));
+        let stands_in = stale.is_some() && request.policy.stale != StaleAllowance::Forbid;
+        match self.join_flight(request, key.clone(), stands_in).await {
             Ok((answer, cache)) => {
                 self.cache.served(namespace, cache, None);
                 let served = self.serve(answer, cache);
@@ -114,7 +117,10 @@ impl Gateway {
                 }
             }
             Err(unanswered) => match stale.filter(|_| request.policy.stale != StaleAllowance::Forbid) {
-                Some(served) => self.stale_on_error(served, request).ok_or(unanswered),
+                Some(served) => self
+                    .stale_on_error(served, request)
+                    .or_else(|| self.standing_in(request, &key, self.clock.now()))
+                    .ok_or(unanswered),
                 None => {
                     self.cache.missed(namespace);
                     Err(unanswered)
@@ -140,19 +146,46 @@ impl Gateway {
         self: &Arc<Self>,
         request: &Request,
         key: FlightKey,
+        stands_in: bool,
     ) -> Result<(Arc<Answer>, CacheState), Unanswered> {
-        let (landed, joined) = self
-            .flights
-            .join(key.clone(), || {
-                let (gateway, request) = (Arc::clone(self), request.clone());
-                async move { gateway.fetch(&request, key, Purpose::Caller).await }
-            })
-            .await;
-        match landed {
-            Some(Ok((answer, _))) if joined => Ok((answer, CacheState::Coalesced)),
-            Some(Ok(landed)) => Ok(landed),
-            Some(Err(unanswered)) => Err(Unanswered::clone(&unanswered)),
-            None => Err(self.internal_error(request)),
+        let deadline = request.received_at + self.time_for(request);
+        let wanted = (request.policy.priority, deadline);
+        let mut again = false;
+        loop {
+            let start = |urgency| {
+                let (gateway, request, key) = (Arc::clone(self), request.clone(), key.clone());
+                let approach = matches!(request.question, Question::Quotes { .. })
+                    .then(|| Arc::new(self.batches.approach()));
+                let wish = Wish { urgency: Some(urgency), is_refresh: stands_in, approach };
+                async move { gateway.fetch(&request, key, Purpose::Caller, wish).await }
+            };
+            let (flight, joined) = self.flights.board(key.clone(), wanted, start);
+            let landed = if joined.is_some() {
+                tokio::select! {
+                    biased;
+                    landed = flight => landed,
+                    () = self.clock.sleep_until(deadline) => return Err(self.too_late(request)),
+                }
+            } else {
+                flight.await
+            };
+            return match landed {
+                Some(Ok((answer, _))) if joined.is_some() => Ok((answer, CacheState::Coalesced)),
+                Some(Ok(landed)) => Ok(landed),
+                // Another's time was over, or another had something older to show: ours is not, or we have not.
+                Some(Err(theirs)) if !again && self.clock.now() < deadline => {
+                    let now = self.clock.now();
+                    let is_theirs = joined.is_some_and(|ends| now >= ends)
+                        || joined.is_some() && matches!(theirs.why, Why::NoHealthyVendor { .. });
+                    if is_theirs {
+                        again = true;
+                        continue;
+                    }
+                    Err(Unanswered::clone(&theirs))
+                }
+                Some(Err(unanswered)) => Err(Unanswered::clone(&unanswered)),
+                None => Err(self.internal_error(request)),
+            };
         }
     }
 
@@ -162,9 +195,11 @@ impl Gateway {
         request: &Request,
         key: FlightKey,
         purpose: Purpose,
+        wish: Wish,
     ) -> Result<(Arc<Answer>, CacheState), Arc<Unanswered>> {
         let began = self.clock.now();
-        let trail = Trail::new(request.id.clone(), request.received_at, &request.question, &request.policy);
+        let trail = Trail::new(request.id.clone(), request.received_at, &request.question, &request.policy)
+            .wished(wish);
         let terms = Terms {
             deadline: request.received_at + self.time_for(request),
             priority: request.policy.priority,
@@ -181,7 +216,7 @@ impl Gateway {
             Ok((mut answer, cache)) => {
                 let by = answer.vendor().map_or("store", |vendor| vendor.as_str());
                 answer.decision = trail.decision(Some(by.into()));
-                self.recall.attempted(&answer.decision);
+                self.recall.attempted(&trail.own(&answer.decision));
                 self.book(&request.question, &trail, &answer.decision, Some(&answer));
                 answer.quota = trail.quota();
                 let answer = self.keep_in_memory(key, answer, began, purpose);
@@ -194,7 +229,7 @@ impl Gateway {
             }
             Err(why) => {
                 let decision = trail.decision(None);
-                self.recall.attempted(&decision);
+                self.recall.attempted(&trail.own(&decision));
                 self.book(&request.question, &trail, &decision, None);
                 self.recall.keep(decision.id.clone(), Arc::clone(&decision));
                 self.scribe.decision(Arc::clone(&decision));
@@ -224,7 +259,7 @@ impl Gateway {
         let asked = |upstream: Arc<Upstream>, wait| {
             let question = upstream.question_for(&request.question, now);
             async move {
-                let reply = self.attempt(&upstream, &question, terms, wait, trail).await?;
+                let reply = self.ask_in_company(&upstream, &question, terms, wait, trail).await?;
                 self.judge(&upstream, &question, reply, trail).await
             }
         };
@@ -284,18 +319,17 @@ impl Gateway {
         let mut wire = upstream.encode(question, self.clock.now()).map_err(AttemptError::Rejected)?;
         let (mut pages, mut page_count, mut formalities, mut hosts) = (None, 0, 0, Vec::new());
         let mut begun_at = None;
+        let mut former = None;
         loop {
             let cost = self.cost_of(upstream, question, upstream.settings.codec.weight(&wire));
             if terms.is_exceeded_by(trail, cost) {
                 return Err(AttemptError::TooExpensive);
             }
-            let store_failed = |error| self.store_failed(&error);
-            let permit = tokio::select! {
+            let permit = self.permit(upstream, former, question, cost, terms, wait, trail);
+            let mut permit = tokio::select! {
                 biased;
                 () = teller.closed() => return Err(AttemptError::Deadline), // nobody waits for what was not sent yet
-                permit = upstream.limiter.take(
-                    cost, &*self.clock, &*self.store, wait.then_some(terms.deadline), &store_failed,
-                ) => permit.map_err(|none| AttemptError::QuotaSpent { until: none.refused.retry_at })?,
+                permit = permit => permit?,
             };
             let mut money = self.reserve(upstream, question, cost.units, terms, trail).await?;
             let sent_at = self.clock.now();
@@ -305,14 +339,14 @@ impl Gateway {
             let host = upstream.regions.lock().choose(&hosts, sent_at).unwrap_or_default();
             let begun_at = *begun_at.get_or_insert(sent_at);
             let exchange = trail.exchange(upstream.vendor(), question.capability().as_str(), sent_at);
-            let sent = permit.sent();
+            permit.sent();
             upstream.demand.lock().spent(cost.units, sent_at);
             trail.spent(upstream.vendor(), &self.windows_of(upstream), Cost { micros: money.sent(), ..cost });
             let until = sent_at + upstream.settings.timeout;
             let reply =
                 self.transport.send(upstream.address(host), upstream.dress(wire.clone()), until).await;
-            drop(sent);
             let now = self.clock.now();
+            let latency = now.since(sent_at);
             let status = reply.as_ref().ok().map(|response| response.status);
             let session = upstream.session();
             if let Some(allowance) = reply.as_ref().ok().and_then(|r| upstream.settings.codec.allowance(r)) {
@@ -331,6 +365,10 @@ impl Gateway {
             let another = upstream.host_ended(host, decoded.as_ref().err(), now.since(sent_at), now);
             money.replied(decoded.as_ref().ok().and_then(|(decoded, _)| decoded.data()), now);
             drop(money);
+            if permit.ended(consequence::for_the_rate(decoded.as_ref().err(), status), latency, now) {
+                self.keep_learned(upstream);
+            }
+            former = Some(permit);
             match decoded {
                 Ok((Decoded::AskNext { learned, request }, _)) if formalities < FORMALITIES => {
                     exchange.ended(Outcome::Formality, status, None, now);

@@ -14,6 +14,7 @@ use crate::budget::Part;
 use crate::maintenance::Maintenance;
 use crate::request::{Failover, Strategy};
 use crate::service_levels::ServiceLevels;
+use resilience::rate::Eagerness;
 
 /// All settings of the gateway.
 pub struct Settings {
@@ -25,6 +26,8 @@ pub struct Settings {
     pub cache: Caching,
     /// How long a request may take.
     pub deadlines: Deadlines,
+    /// Who waits for a vendor, and how many at once.
+    pub schedule: Schedule,
     /// How grades are composed.
     pub grading: quality::grade::Settings,
     /// Which outer bounds give verdicts.
@@ -310,6 +313,93 @@ impl Default for Deadlines {
             quote: Duration::from_secs(2),
             bars: Duration::from_secs(5),
             background: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Who waits for a vendor, and how many are asked at once (SCH-1 to SCH-8, LIM-7, LIM-9).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    /// Requests in flight at one vendor at most; fewer while it is slow.
+    pub in_flight: u32,
+    /// Requests that may wait for one vendor.
+    pub longest_line: usize,
+    /// Whether a quota that is likely to run out is kept for what matters most.
+    pub forecast: bool,
+    /// How large the steps are in which a vendor's rate is learned.
+    pub eagerness: Eagerness,
+    /// How questions about single symbols are put into one request.
+    pub batching: Batching,
+}
+
+impl Default for Schedule {
+    fn default() -> Schedule {
+        Schedule {
+            in_flight: 10,
+            longest_line: 1_000,
+            forecast: true,
+            eagerness: Eagerness::default(),
+            batching: Batching::default(),
+        }
+    }
+}
+
+/// When a batch closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum BatchMode {
+    /// At its size, after its linger, or when nobody else is on the way.
+    #[default]
+    Hybrid,
+    /// After its linger only, its size being the vendor's.
+    Time,
+    /// At its size; work of no class lingers for longer than batch work.
+    Size,
+    /// Like hybrid, lingering longer the more company there is.
+    Adaptive,
+    /// At once: only what is there already goes together.
+    Immediate,
+}
+
+impl BatchMode {
+    /// All modes.
+    pub const ALL: [BatchMode; 5] =
+        [BatchMode::Hybrid, BatchMode::Time, BatchMode::Size, BatchMode::Adaptive, BatchMode::Immediate];
+
+    /// The word used in configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            BatchMode::Hybrid => "hybrid",
+            BatchMode::Time => "time",
+            BatchMode::Size => "size",
+            BatchMode::Adaptive => "adaptive",
+            BatchMode::Immediate => "immediate",
+        }
+    }
+}
+
+/// How questions about single symbols are put into one request, where a vendor takes several (SCH-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batching {
+    /// When a batch closes.
+    pub mode: BatchMode,
+    /// Symbols in one batch, and never more than the vendor takes.
+    pub size: usize,
+    /// The least and the longest time an interactive question waits for company.
+    pub linger: (Duration, Duration),
+    /// How long batch work waits for company.
+    pub batch_linger: Duration,
+    /// Batches in flight at one vendor.
+    pub in_flight: usize,
+}
+
+impl Default for Batching {
+    fn default() -> Batching {
+        Batching {
+            mode: BatchMode::default(),
+            size: 50,
+            linger: (Duration::from_millis(5), Duration::from_millis(20)),
+            batch_linger: Duration::from_secs(1),
+            in_flight: 10,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What one request leaves behind: attempts, candidates, notes, cost. Shared by the stages of a flight.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use domain::{Instant, VendorId};
@@ -7,14 +8,28 @@ use parking_lot::Mutex;
 use resilience::quota::Cost;
 
 use crate::answer::{Attempt, Candidate, Decision, Outcome, Skipped};
+use crate::batches::Approach;
+use crate::limiter::Urgency;
 use crate::request::{ConsumerId, RequestId, describe_policy};
 use crate::{Policy, words};
 
-/// Collects the decision record of one request.
+/// Collects the decision record of one request, and knows for whom it is.
 #[derive(Clone)]
 pub struct Trail {
     decision: Arc<Mutex<Record>>,
     consumer: Option<ConsumerId>,
+    wish: Wish,
+}
+
+/// What those who wait for an answer want of it, besides the answer.
+#[derive(Clone, Default)]
+pub struct Wish {
+    /// Follows those who join the wait.
+    pub urgency: Option<Urgency>,
+    /// Whether an older answer stands in where there is none.
+    pub is_refresh: bool,
+    /// Says that a question is on its way to a vendor, until it has got there.
+    pub approach: Option<Arc<Approach>>,
 }
 
 struct Record {
@@ -27,6 +42,8 @@ struct Record {
     tickets: u64,
     /// The last moment anything was noted.
     latest: Instant,
+    /// Exchanges made for several requests together.
+    shared: Vec<Attempt>,
 }
 
 impl Trail {
@@ -43,9 +60,69 @@ impl Trail {
             notes: Vec::new(),
             cost_micros: 0,
         };
-        let record =
-            Record { decision, quota: Vec::new(), entered: 0, open: Vec::new(), tickets: 0, latest: at };
-        Trail { decision: Arc::new(Mutex::new(record)), consumer: policy.consumer }
+        let record = Record {
+            decision,
+            quota: Vec::new(),
+            entered: 0,
+            open: Vec::new(),
+            tickets: 0,
+            latest: at,
+            shared: Vec::new(),
+        };
+        let consumer = policy.consumer;
+        Trail { decision: Arc::new(Mutex::new(record)), consumer, wish: Wish::default() }
+    }
+
+    /// The same, for those who want this of it.
+    #[must_use]
+    pub fn wished(mut self, wish: Wish) -> Trail {
+        self.wish = wish;
+        self
+    }
+
+    /// What those who wait want of it.
+    pub fn wish(&self) -> &Wish {
+        &self.wish
+    }
+
+    /// Who asks, as a number: requests about several symbols are one asker's.
+    pub fn asker(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        if let Some(consumer) = self.consumer {
+            consumer.hash(&mut hasher);
+            return hasher.finish();
+        }
+        let id = self.id();
+        let base = match id.0.rsplit_once('.') {
+            Some((base, part)) if part.bytes().all(|b| b.is_ascii_digit()) => base,
+            _ => &id.0,
+        };
+        base.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Takes over exchanges made on this one's behalf, for it alone or for several requests together, and its
+    /// share of their cost.
+    pub fn take_over(&self, attempts: &[Attempt], alone: bool, quota: Vec<(String, u32)>, micros: u64) {
+        let mut record = self.decision.lock();
+        record.decision.attempts.extend(attempts.iter().cloned());
+        if !alone {
+            record.shared.extend(attempts.iter().cloned());
+        }
+        record.decision.cost_micros += micros;
+        for (window, count) in quota {
+            match record.quota.iter_mut().find(|(name, _)| *name == window) {
+                Some((_, known)) => *known += count,
+                None => record.quota.push((window, count)),
+            }
+        }
+    }
+
+    /// A record's exchanges without those that stand in full under the id of a batch.
+    pub fn own(&self, decision: &Decision) -> Decision {
+        let shared = &self.decision.lock().shared;
+        let own = decision.attempts.iter().filter(|attempt| !shared.contains(attempt));
+        Decision { attempts: own.cloned().collect(), ..decision.clone() }
     }
 
     /// Of which request.

@@ -10,7 +10,7 @@ use resilience::Forecast;
 use resilience::Regions;
 use resilience::circuit_breaker::{Breakers, Leave, Moved, Outcome as BreakerOutcome};
 use resilience::hedge::{self, Hedge};
-use resilience::quota::{self, Cost, Quota};
+use resilience::quota::{self, Cost};
 use secrecy::ExposeSecret;
 use vendors::plan::Per;
 use vendors::{Ask, Capability, HttpRequest, KeySlot, Question, Rejection, Session};
@@ -92,14 +92,8 @@ pub fn quota_settings(settings: &UpstreamSettings) -> quota::Settings {
 }
 
 impl Upstream {
-    /// A vendor with its quota as restored, nothing else known.
-    pub fn new(settings: UpstreamSettings, quota: Quota) -> Upstream {
-        let limiter = Limiter::new(settings.vendor(), quota);
-        Upstream::with(settings, limiter)
-    }
-
-    /// A vendor with its limiter, nothing else known.
-    pub fn with(settings: UpstreamSettings, limiter: Limiter) -> Upstream {
+    /// A vendor with its limiter as restored, nothing else known.
+    pub fn new(settings: UpstreamSettings, limiter: Limiter) -> Upstream {
         let bid_ask = settings.plan.includes(Capability::BidAsk);
         Upstream {
             limiter,

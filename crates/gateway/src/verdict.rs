@@ -57,6 +57,7 @@ pub fn of(
         | AttemptError::QuotaSpent { .. }
         | AttemptError::TooExpensive
         | AttemptError::BudgetSpent { .. }
+        | AttemptError::Held { .. }
         | AttemptError::Deadline => false,
     };
     if walked.refusals.iter().any(|(_, error)| vendor_failed(error)) {

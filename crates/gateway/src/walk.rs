@@ -11,6 +11,7 @@ use vendors::Rejection;
 
 use crate::answer::{Answer, AttemptError, CacheState, Skipped};
 use crate::gateway::Gateway;
+use crate::limiter::Held;
 use crate::pipeline::Terms;
 use crate::request::{Policy, Priority};
 pub use crate::router::Ranking as Ranked;
@@ -82,6 +83,7 @@ impl Gateway {
         let mut next: VecDeque<VendorId> = ranking.order.iter().copied().collect();
         let mut spent = ranking.waiting.clone();
         let mut running = FuturesUnordered::new();
+        let mut waited = Vec::new();
         let start = |vendor: VendorId, wait: bool| {
             let upstream = Arc::clone(self.upstream(vendor));
             async move { (vendor, attempt(upstream, wait).await) }
@@ -139,8 +141,25 @@ impl Gateway {
                     }
                     Err(error) => {
                         self.explain_refusal(trail, vendor, &error, next.front().copied());
-                        if let AttemptError::QuotaSpent { until } = error {
-                            spent.push((until, vendor));
+                        match error {
+                            AttemptError::QuotaSpent { until }
+                            | AttemptError::Held { until, held: Held::Busy | Held::Reserved } => {
+                                spent.push((until, vendor));
+                            }
+                            // A 429 is a wait, for those who can wait (RTY-3).
+                            AttemptError::Rejected(Rejection::RateLimited { .. })
+                                if terms.priority >= Priority::Low && !waited.contains(&vendor) =>
+                            {
+                                let now = self.clock.now();
+                                let until = self.upstream(vendor).limiter.told_until(now);
+                                if let Some(until) = until.filter(|until| *until < terms.deadline) {
+                                    trail.note(format!("{vendor} asks for a wait until {until}; there is time"));
+                                    waited.push(vendor);
+                                    late = None;
+                                    running.push(start(vendor, true));
+                                }
+                            }
+                            _ => {}
                         }
                         walked.refusals.push((vendor, error));
                         if agreed(&walked.refusals) {
@@ -191,7 +210,9 @@ impl Gateway {
     fn explain_refusal(&self, trail: &Trail, vendor: VendorId, error: &AttemptError, next: Option<VendorId>) {
         match error {
             AttemptError::BreakerOpen { state, .. } => trail.skipped(vendor, Skipped::Breaker(state)),
-            AttemptError::QuotaSpent { until } => trail.skipped(vendor, Skipped::Quota(*until)),
+            AttemptError::QuotaSpent { until } | AttemptError::Held { until, .. } => {
+                trail.skipped(vendor, Skipped::Quota(*until));
+            }
             AttemptError::TooExpensive => trail.skipped(vendor, Skipped::TooExpensive),
             AttemptError::BudgetSpent { whose, until } => {
                 trail.skipped(vendor, Skipped::Budget { whose: *whose, until: *until });

@@ -35,6 +35,60 @@ impl Outlook {
     }
 }
 
+/// Part of a period's limit that may be used ahead of even use for refreshing what can be served stale.
+const AHEAD: f64 = 0.1;
+
+impl Outlook {
+    /// Whether a call may spend one permit of a day or month of which `time_left`, in `[0, 1]`, is still to
+    /// come. While it is likely to run out, critical work spends all, high and normal work leaves its reserve
+    /// for the time that is left, so that the reserve melts towards the reset, low and batch work leaves all
+    /// of its reserve to the end. A refresh, for which an older answer stands in, is spread evenly besides.
+    pub fn admits_in_period(
+        &self,
+        priority: Priority,
+        is_refresh: bool,
+        remaining: u32,
+        limit: u32,
+        time_left: f64,
+    ) -> bool {
+        if self.probability < ACT || priority == Priority::Critical {
+            return true;
+        }
+        f64::from(remaining) > least_left(priority, is_refresh, limit, time_left)
+    }
+}
+
+/// More than this must be left of a period's limit before a call of this class may spend of it.
+pub fn least_left(priority: Priority, is_refresh: bool, limit: u32, time_left: f64) -> f64 {
+    let limit = f64::from(limit);
+    let kept = match priority {
+        Priority::Critical | Priority::High | Priority::Normal => reserve(priority) * limit * time_left,
+        Priority::Low | Priority::Batch => reserve(priority) * limit,
+    };
+    // What is left after the call, for which one more has to be there before it.
+    let even = if is_refresh && priority > Priority::High {
+        (1.0 - AHEAD) * limit * time_left + 1.0 - 1e-9
+    } else {
+        0.0
+    };
+    kept.max(even)
+}
+
+/// The share of the time at which [`least_left`] lets one more through with so much left; `None` if time alone
+/// does not.
+pub fn admitted_at(priority: Priority, is_refresh: bool, remaining: u32, limit: u32) -> Option<f64> {
+    (remaining > 0 && f64::from(remaining) > least_left(priority, is_refresh, limit, 0.0)).then(|| {
+        let limit = f64::from(limit).max(1.0);
+        let by_reserve = match reserve(priority) {
+            share if share > 0.0 && priority < Priority::Low => f64::from(remaining) / (share * limit),
+            _ => 1.0,
+        };
+        let by_even = f64::from(remaining - 1) / ((1.0 - AHEAD) * limit);
+        let at = if is_refresh && priority > Priority::High { by_reserve.min(by_even) } else { by_reserve };
+        at.clamp(0.0, 1.0)
+    })
+}
+
 /// Share of a limit that a class leaves to those above it, in `[0, 1]`.
 pub const fn reserve(priority: Priority) -> f64 {
     match priority {
@@ -188,6 +242,42 @@ mod tests {
         assert_eq!(Priority::ALL.map(spend_down_to), [Some(1), Some(6), Some(16), Some(31), Some(51)]);
         let calm = Outlook { probability: ACT - 0.01, ..worried };
         assert!(calm.admits(Priority::Batch, 1, 100));
+    }
+
+    #[test]
+    fn a_refresh_is_spread_over_the_period_and_a_first_answer_is_not() {
+        let worried = Outlook { per_second: 1.0, probability: 1.0, runs_out_in: None };
+        // Twenty-five a day, asked at every thousandth of it: by refreshes alone.
+        let (mut left, mut last) = (25, 1.0);
+        for thousandth in (0..1_000).rev() {
+            let time_left = f64::from(thousandth) / 1_000.0;
+            let foretold = admitted_at(Priority::Normal, true, left, 25);
+            let admitted = worried.admits_in_period(Priority::Normal, true, left, 25, time_left);
+            assert_eq!(admitted, foretold.is_some_and(|at| time_left <= at + 1e-9), "{left} at {time_left}");
+            if admitted {
+                left -= 1;
+                last = time_left;
+            }
+        }
+        assert!(left <= 1 && last < 0.1, "{left} left, the last at {last}");
+        let first = |remaining, time_left| {
+            worried.admits_in_period(Priority::Normal, false, remaining, 25, time_left)
+        };
+        assert_eq!([first(4, 1.0), first(3, 1.0), first(3, 0.7), first(1, 0.2)], [true, false, true, true]);
+    }
+
+    #[test]
+    fn low_and_batch_work_leaves_its_reserve_to_the_end_of_the_period() {
+        let worried = Outlook { per_second: 1.0, probability: 1.0, runs_out_in: None };
+        let down_to = |priority, time_left| {
+            (0..=100).find(|&left| worried.admits_in_period(priority, false, left, 100, time_left))
+        };
+        assert_eq!(Priority::ALL.map(|p| down_to(p, 1.0)), [Some(0), Some(6), Some(16), Some(31), Some(51)]);
+        assert_eq!(Priority::ALL.map(|p| down_to(p, 0.0)), [Some(0), Some(1), Some(1), Some(31), Some(51)]);
+        let calm = Outlook { probability: ACT - 0.01, ..worried };
+        assert!(calm.admits_in_period(Priority::Batch, true, 1, 100, 1.0));
+        assert_eq!(admitted_at(Priority::Batch, false, 40, 100), None);
+        assert_eq!(admitted_at(Priority::Normal, false, 0, 100), None);
     }
 
     #[test]

@@ -1,9 +1,14 @@
-//! Who waits for a permit, in which order (LIM-3; SCH-1 for classes and ageing).
+//! Who waits for a vendor, and who goes next (SCH-1, LIM-3).
 //!
-//! Whoever wants to wait joins, asks whether it is at the head, and leaves when it got its permit, when its
-//! deadline has come, or when its caller has left. After every change the new head is to be woken.
+//! Between classes weighted fair queueing, 16:8:4:2:1 (self-clocked: the class with the smallest virtual
+//! finish time goes first), so that no class starves another. Waiting raises a request class by class. Within
+//! a class everyone who asks has a turn before anyone has a second one, and of those whose turn it is the
+//! earliest deadline goes first; equal deadlines go in order of arrival.
+//!
+//! Whoever wants to wait joins, and leaves when served, when its deadline has come, or when its caller has
+//! left. After every change the new head is to be woken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use domain::Instant;
@@ -19,18 +24,64 @@ const AGES: [Option<Duration>; 5] = [
     Some(Duration::from_secs(60)),
 ];
 
+/// Virtual time that a unit of cost takes, by class: the inverse of the weights 16:8:4:2:1.
+const STRIDES: [u64; 5] = [1, 2, 4, 8, 16];
+
 /// A place in line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ticket {
-    priority: Priority,
-    number: u64,
+pub struct Ticket(u64);
+
+/// Who waits, and for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its class when it came, or that of the most important caller who waits for the same answer.
+    pub priority: Priority,
+    /// When it has to be served.
+    pub deadline: Instant,
+    /// Who asks: requests of one asker take turns with those of others.
+    pub asker: u64,
+    /// What it takes of the quota; at least 1.
+    pub cost: u32,
 }
 
-/// First in, first out within a class; higher classes first; and waiting raises a request class by class, so
-/// that every one is served in the end.
+#[derive(Clone, Debug)]
+struct Place {
+    waiting: Waiting,
+    since: Instant,
+    /// The class it counts as, and since when.
+    class: usize,
+    in_class_since: Instant,
+    round: u64,
+    /// The deadline; for one who has moved up, when that was: it goes before all who came to the class.
+    due: Instant,
+}
+
+impl Place {
+    fn key(&self, number: u64) -> (u64, Instant, u64) {
+        (self.round, self.due, number)
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Class {
+    /// By round, deadline, number.
+    order: BTreeSet<(u64, Instant, u64)>,
+    /// By time of entry into the class.
+    ages: BTreeSet<(Instant, u64)>,
+    /// Virtual time from which the next one served is charged.
+    start: u64,
+    /// The round being served.
+    round: u64,
+    /// The last round taken by each asker who waits, and how many of its requests wait.
+    askers: HashMap<u64, (u64, u32)>,
+}
+
+/// Everyone who waits for one vendor.
 #[derive(Clone, Debug, Default)]
 pub struct Line {
-    classes: [BTreeMap<u64, Instant>; 5],
+    places: BTreeMap<u64, Place>,
+    classes: [Class; 5],
+    virtual_now: u64,
     joined: u64,
 }
 
@@ -40,134 +91,138 @@ impl Line {
         Line::default()
     }
 
-    /// Takes a place at the end of a class.
-    pub fn join(&mut self, priority: Priority, now: Instant) -> Ticket {
+    /// Takes a place.
+    pub fn join(&mut self, waiting: Waiting, now: Instant) -> Ticket {
         self.joined += 1;
-        self.classes[priority.index()].insert(self.joined, now);
-        Ticket { priority, number: self.joined }
+        let class = waiting.priority.index();
+        let place =
+            Place { waiting, since: now, class, in_class_since: now, round: 0, due: waiting.deadline };
+        self.enter(self.joined, place, class, now);
+        Ticket(self.joined)
     }
 
-    /// Whose turn it is. Of two that count as the same class the one that came first.
-    pub fn head(&self, now: Instant) -> Option<Ticket> {
-        Priority::ALL
-            .into_iter()
-            .filter_map(|priority| {
-                let (&number, &since) = self.classes[priority.index()].first_key_value()?;
-                Some((aged(priority, now.since(since)), number, priority))
-            })
-            .min()
-            .map(|(_, number, priority)| Ticket { priority, number })
+    /// Whose turn it is among those whose class may be served. Ageing is caught up with first.
+    pub fn head(&mut self, now: Instant, may: impl Fn(Priority) -> bool) -> Option<Ticket> {
+        self.age(now);
+        let candidate = |index: usize| {
+            let class = &self.classes[index];
+            let first = class.order.iter().find(|(.., n)| may(self.places[n].waiting.priority))?;
+            Some((self.finish(index, first.2), index, first.2))
+        };
+        (0..5).filter_map(candidate).min().map(|(.., number)| Ticket(number))
     }
 
-    /// Gives up a place, served or not, and tells how long it was held; `None` if it was not held any more.
+    /// Serves a place: its class is charged. Tells how long it was held; `None` if it was not held any more.
+    pub fn serve(&mut self, ticket: Ticket, now: Instant) -> Option<Duration> {
+        let place = self.places.get(&ticket.0)?;
+        let (index, round) = (place.class, place.round);
+        let finish = self.finish(index, ticket.0);
+        self.classes[index].start = finish;
+        self.classes[index].round = self.classes[index].round.max(round);
+        self.virtual_now = self.virtual_now.max(finish);
+        self.leave(ticket, now)
+    }
+
+    /// Gives up a place unserved, and tells how long it was held; `None` if it was not held any more.
     pub fn leave(&mut self, ticket: Ticket, now: Instant) -> Option<Duration> {
-        self.classes[ticket.priority.index()].remove(&ticket.number).map(|since| now.since(since))
+        let place = self.places.remove(&ticket.0)?;
+        self.exit(ticket.0, &place);
+        Some(now.since(place.since))
+    }
+
+    /// Someone more important, or with less time, waits for the same answer. Nothing is ever lowered.
+    pub fn raise(&mut self, ticket: Ticket, priority: Priority, deadline: Instant, now: Instant) {
+        let Some(mut place) = self.places.remove(&ticket.0) else { return };
+        self.exit(ticket.0, &place);
+        place.waiting.priority = place.waiting.priority.min(priority);
+        place.waiting.deadline = place.waiting.deadline.min(deadline);
+        place.due = place.due.min(deadline);
+        let class = place.class.min(priority.index());
+        let since = if class < place.class { now } else { place.in_class_since };
+        self.enter(ticket.0, place, class, since);
+    }
+
+    /// How many wait, and what they take together, whose turn in a class comes before that of someone who
+    /// joins it now with this deadline. Other classes aside, so what is ahead is at least this.
+    pub fn ahead_of(&self, waiting: &Waiting) -> (usize, u32) {
+        let class = &self.classes[waiting.priority.index()];
+        let key = (class.next_round(waiting.asker), waiting.deadline, u64::MAX);
+        class.order.range(..key).fold((0, 0), |(count, cost), (.., number)| {
+            (count + 1, cost.saturating_add(self.places[number].waiting.cost))
+        })
     }
 
     /// How many wait.
     pub fn count(&self) -> usize {
-        self.classes.iter().map(BTreeMap::len).sum()
+        self.places.len()
     }
 
-    /// How many wait in a class, not counting age.
+    /// How many wait in a class, age counted.
     pub fn count_of(&self, priority: Priority) -> usize {
-        self.classes[priority.index()].len()
+        self.classes[priority.index()].order.len()
     }
 
     /// How long the first of those who came has waited; zero if nobody waits.
     pub fn longest_wait(&self, now: Instant) -> Duration {
-        let first = self.classes.iter().filter_map(|class| class.values().next()).min();
-        first.map_or(Duration::ZERO, |&since| now.since(since))
+        self.places.values().next().map_or(Duration::ZERO, |place| now.since(place.since))
+    }
+
+    fn finish(&self, class: usize, number: u64) -> u64 {
+        let cost = u64::from(self.places[&number].waiting.cost.max(1));
+        self.classes[class].start + STRIDES[class] * cost
+    }
+
+    fn enter(&mut self, number: u64, mut place: Place, class: usize, since: Instant) {
+        let virtual_now = self.virtual_now;
+        let into = &mut self.classes[class];
+        if into.order.is_empty() {
+            into.start = into.start.max(virtual_now);
+        }
+        let round = into.next_round(place.waiting.asker);
+        let asker = into.askers.entry(place.waiting.asker).or_default();
+        *asker = (round, asker.1 + 1);
+        (place.class, place.in_class_since, place.round) = (class, since, round);
+        into.order.insert(place.key(number));
+        into.ages.insert((since, number));
+        self.places.insert(number, place);
+    }
+
+    fn exit(&mut self, number: u64, place: &Place) {
+        let from = &mut self.classes[place.class];
+        from.order.remove(&place.key(number));
+        from.ages.remove(&(place.in_class_since, number));
+        if let Some(asker) = from.askers.get_mut(&place.waiting.asker) {
+            asker.1 -= 1;
+            if asker.1 == 0 {
+                from.askers.remove(&place.waiting.asker);
+            }
+        }
+    }
+
+    /// Moves everyone up who has waited long enough, from the lowest class on, so that a long wait moves up
+    /// through several.
+    fn age(&mut self, now: Instant) {
+        for class in (1..5).rev() {
+            let Some(age) = AGES[class] else { continue };
+            while let Some(&(since, number)) = self.classes[class].ages.first() {
+                if now.since(since) < age || since > now {
+                    break;
+                }
+                let Some(mut place) = self.places.remove(&number) else { break };
+                self.exit(number, &place);
+                place.due = place.due.min(since + age);
+                self.enter(number, place, class - 1, since + age);
+            }
+        }
     }
 }
 
-/// The class that a request counts as after a wait: each step up takes the time of the class it leaves.
-fn aged(priority: Priority, mut waited: Duration) -> Priority {
-    let mut class = priority.index();
-    while let Some(age) = AGES[class] {
-        let Some(rest) = waited.checked_sub(age) else { break };
-        waited = rest;
-        class -= 1;
+impl Class {
+    /// The round of an asker's next request: the one being served, or the one behind its last.
+    fn next_round(&self, asker: u64) -> u64 {
+        self.askers.get(&asker).map_or(self.round, |(last, _)| self.round.max(last + 1))
     }
-    Priority::ALL[class]
 }
 
 #[cfg(test)]
-mod tests {
-    //! LIM-3, SCH-1.
-
-    use proptest::prelude::*;
-    use proptest::test_runner::RngSeed;
-
-    use super::*;
-
-    fn t(secs: u64) -> Instant {
-        Instant::EPOCH + Duration::from_secs(secs)
-    }
-
-    #[test]
-    fn within_a_class_the_first_to_come_is_the_first_to_go() {
-        let mut line = Line::new();
-        let tickets: Vec<Ticket> = (0..5).map(|_| line.join(Priority::Normal, t(0))).collect();
-        for ticket in tickets {
-            assert_eq!(line.head(t(1)), Some(ticket));
-            assert_eq!(line.leave(ticket, t(1)), Some(Duration::from_secs(1)));
-        }
-        assert_eq!(line.head(t(1)), None);
-    }
-
-    #[test]
-    fn a_higher_class_goes_first_until_the_lower_one_has_aged() {
-        let mut line = Line::new();
-        let batch = line.join(Priority::Batch, t(0));
-        let critical = line.join(Priority::Critical, t(79));
-        assert_eq!(line.head(t(79)), Some(critical));
-        // 60 s to low, 15 to normal, 5 to high, 2 to critical.
-        assert_eq!(line.head(t(81)), Some(critical));
-        assert_eq!(line.head(t(82)), Some(batch));
-    }
-
-    #[test]
-    fn whoever_leaves_early_is_passed_over_and_leaves_once() {
-        let mut line = Line::new();
-        let first = line.join(Priority::High, t(0));
-        let second = line.join(Priority::High, t(1));
-        assert_eq!(line.longest_wait(t(3)), Duration::from_secs(3));
-        assert_eq!(line.leave(first, t(3)), Some(Duration::from_secs(3)));
-        assert_eq!(line.leave(first, t(3)), None);
-        assert_eq!(line.head(t(3)), Some(second));
-        assert_eq!((line.count(), line.count_of(Priority::High)), (1, 1));
-        assert_eq!(line.longest_wait(t(3)), Duration::from_secs(2));
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig {
-            rng_seed: RngSeed::Fixed(1),
-            failure_persistence: None,
-            ..ProptestConfig::default()
-        })]
-
-        #[test]
-        fn no_request_waits_for_ever_behind_a_stream_of_critical_ones(
-            class in 0_usize..5, before in 0_usize..20,
-        ) {
-            let mut line = Line::new();
-            for _ in 0..before {
-                line.join(Priority::Critical, t(0));
-            }
-            let ours = line.join(Priority::ALL[class], t(0));
-            let mut served_at = None;
-            // One is served each second and one critical request comes each second.
-            for second in 0..200 {
-                line.join(Priority::Critical, t(second));
-                let head = line.head(t(second)).expect("one has just joined");
-                line.leave(head, t(second));
-                if head == ours {
-                    served_at = Some(second);
-                    break;
-                }
-            }
-            prop_assert!(served_at.is_some_and(|second| second <= 82 + before as u64 + 1), "{served_at:?}");
-        }
-    }
-}
+mod tests;

@@ -21,6 +21,17 @@ impl Priority {
     pub const ALL: [Priority; 5] =
         [Priority::Critical, Priority::High, Priority::Normal, Priority::Low, Priority::Batch];
 
+    /// One class lower; batch stays batch.
+    #[must_use]
+    pub const fn lower(self) -> Priority {
+        match self {
+            Priority::Critical => Priority::High,
+            Priority::High => Priority::Normal,
+            Priority::Normal => Priority::Low,
+            Priority::Low | Priority::Batch => Priority::Batch,
+        }
+    }
+
     /// Place in [`Priority::ALL`].
     pub const fn index(self) -> usize {
         self as usize

@@ -112,6 +112,20 @@ pub enum EventKind {
     KeyRefused,
     /// A vendor limited us although our own count left room.
     LimitContradicted,
+    /// It has become more or less likely that a quota runs out before its reset.
+    ExhaustionForeseen {
+        /// Which window, by its word.
+        window: &'static str,
+        /// `warned`, `acting` once reserves are kept, `calm` when it is over.
+        level: &'static str,
+        /// Probability that it runs out, in per cent.
+        percent: u8,
+    },
+    /// The rate at which a vendor may be asked was learned anew.
+    RateLearned {
+        /// What is allowed now, in words.
+        rate: String,
+    },
     /// A vendor banned us.
     Banned {
         /// Until when, if it says.
@@ -184,6 +198,8 @@ impl EventKind {
             EventKind::CapabilityRemoved { .. } => "capability_removed",
             EventKind::KeyRefused => "key_refused",
             EventKind::LimitContradicted => "limit_contradicted",
+            EventKind::ExhaustionForeseen { .. } => "exhaustion_foreseen",
+            EventKind::RateLearned { .. } => "rate_learned",
             EventKind::Banned { .. } => "banned",
             EventKind::ShapeDrifted { .. } => "shape_drifted",
             EventKind::FieldAppeared { .. } => "field_appeared",
@@ -230,8 +246,11 @@ impl EventKind {
             | EventKind::InstancesLost { .. }
             | EventKind::PlanOutdated { .. }
             | EventKind::ClockStepped { .. } => Severity::Warning,
+            EventKind::ExhaustionForeseen { level, .. } if *level != "calm" => Severity::Warning,
             EventKind::StoreRecovered
             | EventKind::BurnRateNormal { .. }
+            | EventKind::RateLearned { .. }
+            | EventKind::ExhaustionForeseen { .. }
             | EventKind::Ordered { .. }
             | EventKind::InstancesFound => Severity::Info,
         }
@@ -277,6 +296,13 @@ impl std::fmt::Display for EventKind {
             }
             EventKind::KeyRefused => f.write_str("vendor does not accept the key"),
             EventKind::LimitContradicted => f.write_str("vendor limited us below its plan; rate halved"),
+            EventKind::ExhaustionForeseen { window, level: "calm", .. } => {
+                write!(f, "quota of the {window} will last")
+            }
+            EventKind::ExhaustionForeseen { window, percent, .. } => {
+                write!(f, "quota of the {window} runs out before its reset with a probability of {percent} %")
+            }
+            EventKind::RateLearned { rate } => write!(f, "vendor is asked at a learned rate: {rate}"),
             EventKind::Banned { until: Some(until) } => write!(f, "vendor banned us until {until}"),
             EventKind::Banned { until: None } => f.write_str("vendor banned us"),
             EventKind::ShapeDrifted { expected } => write!(f, "reply cannot be read: {expected}"),

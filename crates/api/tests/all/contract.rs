@@ -175,11 +175,16 @@ async fn every_answer_is_what_the_document_says_and_no_more() {
         let stage = Stage::new(&vendors).await;
         let contract = Contract::of(&stage).await;
         stage.ask("GET", "/v1/quotes/latest?symbols=AAPL", &[("x-request-id", "known")]).await;
+        let later = ("prefer", "respond-async");
+        let job = stage.ask("GET", "/v1/quotes/latest?symbols=AAPL", &[later]).await;
+        assert_eq!(job.status, 202, "{}", job.text);
+        let job = job.json()["data"]["id"].as_str().unwrap().to_owned();
         if let Some(fault) = fault {
             stage.fails("polygon", fault);
         }
         let (mut met, mut statuses) = (BTreeSet::new(), BTreeSet::new());
-        for (template, target) in questions(fault.is_none()) {
+        let of_job = ("/v1/jobs/{job_id}", format!("/v1/jobs/{job}"));
+        for (template, target) in questions(fault.is_none()).into_iter().chain([of_job]) {
             let answer = stage.get(&target).await;
             assert_ne!(answer.status, 500, "{target}: {}", answer.text);
             let broken = contract.broken_by(template, &answer);

@@ -154,6 +154,7 @@ impl Stage {
             bounds: Default::default(),
             service_levels: Default::default(),
             spending,
+            schedule: Default::default(),
         };
         let store = Arc::new(MemoryStore::new(clock.clone()));
         let brittle = Arc::new(BrittleClock { inner: clock.clone(), readings_left: AtomicU32::new(0) });

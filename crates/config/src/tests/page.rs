@@ -43,7 +43,7 @@ fn a_default_of_the_page_written_down_changes_nothing() {
         let c = read.unwrap_or_else(|problems| panic!("{text}: {problems}"));
         let yahoo = super::upstream(&c, "yahoo");
         format!(
-            "{} {} {:?} {} {:?} {:?} {:?} {:?} {:?} {:?} {} {} {} {:?} {}",
+            "{} {} {:?} {} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {} {} {:?} {}",
             c.environment,
             c.listen,
             c.data,
@@ -51,6 +51,7 @@ fn a_default_of_the_page_written_down_changes_nothing() {
             c.gateway.routing,
             c.gateway.cache,
             c.gateway.deadlines,
+            c.gateway.schedule,
             c.gateway.grading,
             c.gateway.spending.overall,
             yahoo.breaker,

@@ -28,7 +28,7 @@ fn an_unknown_key_of_any_section_is_refused_with_the_nearest_known_one() {
     api.lisen: is no key here; did you mean `listen`?
     cache.qoute: is no key here; did you mean `quote`?
     circuit_breakers.default_failure_treshold: is no key here; did you mean `default_failure_threshold`?
-    colour: is no key here; known are api, budgets, cache, calendars, circuit_breakers, data_sources, deadlines, environment, monitoring, quality_scoring, routing, security, service_levels, shared, storage, validation
+    colour: is no key here; known are api, budgets, cache, calendars, circuit_breakers, data_sources, deadlines, environment, monitoring, quality_scoring, routing, schedule, security, service_levels, shared, storage, validation
     data_sources.polygon.circuit_breaker.failure_treshold: is no key here; did you mean `failure_threshold`?
     data_sources.polygon.rate_limits[0].count: says how many requests are allowed, or `usd` how much money
     data_sources.polygon.rate_limits[0].cuont: is no key here; did you mean `count`?
@@ -190,11 +190,30 @@ fn the_key_of_a_vendor_that_is_switched_off_may_be_missing() {
 
 #[test]
 fn a_section_this_version_does_not_act_on_is_refused_rather_than_dropped() {
-    let text = "alerting: {}\nmemory: {x: 1}\nschedule: {x: 1}\n";
+    let text = "alerting: {}\nmemory: {x: 1}\n";
     assert_snapshot!(refused(text, &[]), @r"
     alerting: this version does not act on this section; take it out
     memory: this version does not act on this section; take it out
-    schedule: this version does not act on this section; take it out
+    ");
+}
+
+#[test]
+fn a_schedule_that_cannot_be_kept_is_refused_with_what_would_be_right() {
+    let text = "
+        schedule:
+          in_flight: 0
+          longest_lime: 5
+          adaptive_rate: bold
+          batching: {mode: sometimes, size: 1.5, linger: 30ms, longest_linger: 20ms, batch_linger: 5}
+    ";
+    assert_snapshot!(refused(text, &[]), @r"
+    schedule.adaptive_rate: is a text, and no such word; known are conservative, balanced, aggressive
+    schedule.batching.batch_linger: is 5, and must be a duration with its unit, like 750ms, 5s or 2m
+    schedule.batching.longest_linger: is shorter than `linger`; it must be at least as long
+    schedule.batching.mode: is a text, and no such word; known are hybrid, time, size, adaptive, immediate
+    schedule.batching.size: is 1.5, and must be a whole number from 1 to 2000
+    schedule.in_flight: is 0, and must be a whole number from 1 to 1000
+    schedule.longest_lime: is no key here; did you mean `longest_line`?
     ");
 }
 

@@ -14,6 +14,7 @@ mod web;
 mod budgets;
 mod breakers;
 mod failures;
+mod jobs;
 mod payloads;
 mod promises;
 mod quotas;

@@ -54,10 +54,11 @@ fn every_crate_is_part_of_the_binary() {
 }
 
 /// A real value for a name in braces.
-fn filled(template: &str, request_id: &str) -> String {
+fn filled(template: &str, request_id: &str, job_id: &str) -> String {
     let value = |name: &str| match name {
         "id" | "vendor" => "polygon".to_owned(),
         "request_id" => request_id.to_owned(),
+        "job_id" => job_id.to_owned(),
         "symbol" => "AAPL".to_owned(),
         other => panic!("{template}: nothing stands for {other}"),
     };
@@ -78,6 +79,11 @@ fn every_documented_address_answers() {
     let demo = Demo::start(&["--at", "2026-11-18T15:30:00Z"]);
     let quote = demo.get("/v1/quotes/latest?symbols=AAPL").ok();
     let id = quote["meta"]["request_id"].as_str().unwrap();
+    let later = [("Prefer", "respond-async")];
+    let job = web::try_send_with("GET", &demo.base, "/v1/quotes/latest?symbols=AAPL", &later).unwrap();
+    assert_eq!(job.status, 202, "{}", job.body);
+    let job = job.json();
+    let job_id = job["data"]["id"].as_str().unwrap();
     let document = demo.get("/openapi.json").ok();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
     let mut answered = 0;
@@ -86,7 +92,7 @@ fn every_documented_address_answers() {
             if methods[method].is_null() {
                 continue;
             }
-            let target = filled(template, id);
+            let target = filled(template, id, job_id);
             let reply = web::try_send(&method.to_uppercase(), &demo.base, &target).unwrap();
             let missing = [404, 405, 500, 501].contains(&reply.status);
             assert!(!missing, "{method} {target}: {} {}", reply.status, reply.body);

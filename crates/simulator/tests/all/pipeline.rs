@@ -8,6 +8,8 @@ mod spending;
 mod breakers;
 mod hedging;
 mod strategies;
+mod schedule;
+mod scarcity;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +45,7 @@ struct Stage {
     spending: gateway::settings::Spending,
     /// Stands between the gateway and the vendors, where a test wants more than faults.
     between: Option<Between>,
+    schedule: gateway::settings::Schedule,
 }
 
 impl Stage {
@@ -100,6 +103,7 @@ impl Stage {
             directory: Directory::built_in(),
             spending: Default::default(),
             between: None,
+            schedule: Default::default(),
         }
     }
 
@@ -140,6 +144,7 @@ impl Stage {
             bounds: self.bounds,
             service_levels: Default::default(),
             spending: self.spending.clone(),
+            schedule: self.schedule.clone(),
         };
         let clock: Arc<dyn Clock> = self.clock.clone();
         let store: Arc<dyn Store> = self.store.clone();

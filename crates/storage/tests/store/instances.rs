@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Delivery, Instant, Quote, VendorId};
-use gateway::limiter::Limiter;
+use gateway::foresight::Hours;
+use gateway::learned::Learned;
+use gateway::limiter::{Claim, Limiter};
 use gateway::seams::{Address, TransportError};
+use gateway::settings::Schedule;
 use gateway::shared::{Alone, SharedQuote};
-use gateway::{Clock, Pending, Seams, Shared, Store, StoredQuote, Transport, UpstreamSettings};
+use gateway::{Clock, Pending, Priority, Seams, Shared, Store, StoredQuote, Transport, UpstreamSettings};
 use resilience::quota::{Cost, Limit, Pace, Quota, Settings, SpendLimit, VendorWord, Window};
 use runtime::MachineClock;
 use simulator::{MemoryStore, SeededEntropy};
@@ -91,6 +94,20 @@ impl Transport for Nowhere {
     }
 }
 
+/// A claim that waits.
+fn claim(cost: Cost, deadline: Instant) -> Claim {
+    Claim {
+        cost,
+        endpoint: "quote",
+        priority: Priority::Critical,
+        deadline,
+        may_wait: true,
+        is_refresh: false,
+        asker: 0,
+        urgency: None,
+    }
+}
+
 /// One process's limiter of one account.
 struct Instance {
     limiter: Limiter,
@@ -109,7 +126,10 @@ impl Instance {
             entropy: Arc::new(SeededEntropy::new(seed)),
             shared,
         };
-        let limiter = Limiter::open(&seams, &upstream(), Quota::new(settings.clone())).await.unwrap();
+        let (rules, quota) =
+            (Schedule { in_flight: 1_000, ..Schedule::default() }, Quota::new(settings.clone()));
+        let learned = Learned { hours: Hours::always(), limit: None, rates: Vec::new() };
+        let limiter = Limiter::open(&seams, &upstream(), quota, &rules, learned).await.unwrap();
         let instance = Arc::new(Instance { limiter, clock, store });
         let weak = Arc::downgrade(&instance);
         tokio::spawn(async move {
@@ -129,14 +149,14 @@ impl Instance {
     }
 
     async fn spend(&self, cost: Cost, patience: Duration) -> Result<Instant, Instant> {
-        let deadline = Some(self.clock.now() + patience);
+        let claim = claim(cost, self.clock.now() + patience);
         let failed = |error| panic!("{error}");
-        match self.limiter.take(cost, &*self.clock, &*self.store, deadline, &failed).await {
-            Ok(permit) => {
-                drop(permit.sent());
+        match self.limiter.take(claim, &*self.clock, &*self.store, &failed).await {
+            Ok(mut permit) => {
+                permit.sent();
                 Ok(self.clock.now())
             }
-            Err(none) => Err(none.refused.retry_at),
+            Err(none) => Err(none.retry_at),
         }
     }
 
@@ -205,12 +225,9 @@ async fn forms(settings: &Settings) -> Vec<(&'static str, Vec<Arc<Instance>>, Op
         for instance in &two {
             // Nothing is given before those who might remember something had time to say so.
             for _ in 0..1_000 {
-                let deadline = Some(instance.clock.now() + 5 * SECOND);
+                let claim = claim(Cost::from(0), instance.clock.now() + 5 * SECOND);
                 let failed = |error| panic!("{error}");
-                let first = instance
-                    .limiter
-                    .take(Cost::from(0), &*instance.clock, &*instance.store, deadline, &failed)
-                    .await;
+                let first = instance.limiter.take(claim, &*instance.clock, &*instance.store, &failed).await;
                 if first.is_ok() {
                     break;
                 }
@@ -250,8 +267,8 @@ async fn a_permit_that_was_never_sent_is_there_for_anyone() {
     for (form, instances, _server) in forms(&limits(&[(2, MINUTE), (2, Window::Day)])).await {
         let (first, last) = (&instances[0], instances.last().unwrap());
         first.call(SECOND).await.unwrap();
-        let deadline = Some(first.clock.now() + SECOND);
-        let unsent = first.limiter.take(Cost::from(1), &*first.clock, &*first.store, deadline, &|_| ()).await;
+        let asked = claim(Cost::from(1), first.clock.now() + SECOND);
+        let unsent = first.limiter.take(asked, &*first.clock, &*first.store, &|_| ()).await;
         assert!(last.call(SECOND).await.is_err(), "{form}");
         drop(unsent);
         last.hears(&[1, 1]).await;

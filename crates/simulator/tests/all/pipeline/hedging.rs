@@ -95,19 +95,27 @@ async fn nobody_hedges_into_a_vendor_near_its_limit() {
     }
     let limiter = &gateway.find_upstream(VendorId("finnhub")).unwrap().limiter;
     while limiter.headroom(stage.clock.now()) > 0.2 {
-        let Ok(permit) = limiter
+        let Ok(mut permit) = limiter
             .take(
-                resilience::quota::Cost { units: 1, micros: 0 },
+                gateway::limiter::Claim {
+                    cost: 1.into(),
+                    endpoint: "quote",
+                    priority: Default::default(),
+                    deadline: stage.clock.now() + Duration::from_secs(5),
+                    may_wait: true,
+                    is_refresh: false,
+                    asker: 0,
+                    urgency: None,
+                },
                 &*stage.clock,
                 &*stage.store,
-                Some(stage.clock.now() + Duration::from_secs(5)),
                 &|_| {},
             )
             .await
         else {
             break;
         };
-        drop(permit.sent());
+        permit.sent();
     }
     let asked = stage.asked("finnhub");
     // Late by four times its p95, but sooner than anyone's patience ends.

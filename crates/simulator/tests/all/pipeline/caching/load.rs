@@ -69,6 +69,9 @@ async fn play(load: &Value, caching: Caching, excerpt: Excerpt) -> Outcome {
     let mut stage = Stage::slow(market, clock, vendors, latency);
     stage.caching = caching;
     stage.cross_check = true;
+    // Two thousand requests a second need more places than the usual ten at each of two vendors.
+    stage.schedule.in_flight = 48;
+    stage.schedule.batching.in_flight = 48;
     stage.directory = directory;
     let gateway = stage.open().await;
     let ids: Vec<InstrumentId> =
