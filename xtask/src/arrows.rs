@@ -51,12 +51,26 @@ pub(crate) fn check() -> Result<()> {
             .filter_map(|dependency| dependency["name"].as_str())
             .collect();
         wrong.extend(violations(name, &dependencies));
+        if turns_on_bugs(package) {
+            wrong.push(format!(
+                "{name} may not turn on the feature `planted`: only a trial does, by its command"
+            ));
+        }
     }
     if !wrong.is_empty() {
         bail!("arrows between crates:\n  {}", wrong.join("\n  "));
     }
     println!("» arrows between crates point down");
     Ok(())
+}
+
+/// Whether a package would be built with bugs on purpose without being asked: by default, or through a dependency.
+fn turns_on_bugs(package: &Value) -> bool {
+    let planted = |feature: &Value| feature.as_str().is_some_and(|name| name.contains("planted"));
+    let any = |list: &Value| list.as_array().is_some_and(|list| list.iter().any(planted));
+    let dependencies = package["dependencies"].as_array();
+    any(&package["features"]["default"])
+        || dependencies.into_iter().flatten().any(|dependency| any(&dependency["features"]))
 }
 
 fn line_of(name: &str) -> Option<usize> {
@@ -94,7 +108,17 @@ fn violations(name: &str, dependencies: &[&str]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn bugs_on_purpose_are_in_no_build_that_did_not_ask_for_them() {
+        let own = json!({"features": {"planted": ["domain/planted"]}, "dependencies": [{"features": []}]});
+        assert!(!turns_on_bugs(&own));
+        assert!(turns_on_bugs(&json!({"features": {"default": ["planted"]}, "dependencies": []})));
+        assert!(turns_on_bugs(&json!({"features": {}, "dependencies": [{"features": ["planted"]}]})));
+    }
 
     #[test]
     fn an_arrow_up_sideways_or_past_the_edge_is_named() {

@@ -1,4 +1,4 @@
-//! The project's own commands: check, test, docs, long, new vendor.
+//! The project's own commands: check, test, docs, sim, long, new vendor.
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_methods,
@@ -10,6 +10,7 @@ mod bench;
 mod components;
 mod new_vendor;
 mod run;
+mod sim;
 
 use std::process::ExitCode;
 
@@ -37,7 +38,14 @@ enum Command {
     Docs,
     /// Speed of the release build beside that of nginx, hyper and axum in the same run
     Bench,
-    /// What takes hours: long fuzzing, benches with their ratios
+    /// Days of simulated time from one seed: `--seed 7 --days 3`, `--json`, `--log FILE`, `--planted all`
+    #[command(disable_help_flag = true)]
+    Sim {
+        /// Passed on to the simulation
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// What takes hours: long fuzzing, long simulations, benches with their ratios
     Long,
     /// Writes the skeleton of something we add often
     New {
@@ -78,6 +86,7 @@ fn carry_out(command: Command) -> Result<()> {
             run::cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"])?;
             components::short_fuzz()?;
             components::report();
+            sim::short()?;
             tests()
         }
         Command::Docs => {
@@ -85,7 +94,9 @@ fn carry_out(command: Command) -> Result<()> {
             run::with_env("UPDATE_DOCS", "1", &["test", "-q", "-p", "config", "-p", "api", "--lib", pages])
         }
         Command::Bench => bench::run(),
+        Command::Sim { arguments } => sim::run(&arguments),
         Command::Long => {
+            sim::long()?;
             components::long()?;
             bench::run()
         }

@@ -13,6 +13,8 @@ mod liquid_names;
 pub mod market_status;
 pub mod news;
 pub mod number;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod quote;
 mod spelling;
 pub mod symbol;
@@ -36,3 +38,21 @@ pub use quote::Quote;
 pub use symbol::{InstrumentId, Symbol};
 pub use time::{Date, Instant, Range};
 pub use trade::Trade;
+
+/// Whether a bug of this name is planted: `false`, except in a trial of the simulator that looks for it.
+#[cfg(not(feature = "planted"))]
+#[macro_export]
+macro_rules! planted {
+    ($bug:ident) => {
+        false
+    };
+}
+
+/// Whether a bug of this name is planted.
+#[cfg(feature = "planted")]
+#[macro_export]
+macro_rules! planted {
+    ($bug:ident) => {
+        $crate::planted::is_planted($crate::planted::Bug::$bug)
+    };
+}

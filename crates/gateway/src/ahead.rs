@@ -13,7 +13,7 @@ use crate::answer::Answer;
 use crate::cache::Lookup;
 use crate::cache::kept::Kept;
 use crate::cache::tags::Namespace;
-use crate::flight_key::FlightKey;
+use crate::flight_key::{FlightKey, Sought};
 use crate::gateway::Gateway;
 use crate::request::{Failover, Policy, Priority, Request, Strategy};
 use crate::router::Ranking;
@@ -135,12 +135,12 @@ impl Gateway {
         };
         let again = Arc::clone(self);
         let wanted = (request.policy.priority, request.received_at + self.time_for(&request));
+        let sought = Sought::of(key.clone(), &request.policy);
         let start = |urgency| {
             let wish = Wish { urgency: Some(urgency), is_refresh: true, approach: None };
-            let key = key.clone();
             async move { again.fetch(&request, key, Purpose::Ahead, wish).await }
         };
-        let (landed, _) = self.flights.join(key.clone(), wanted, start).await;
+        let (landed, _) = self.flights.join(sought, wanted, start).await;
         landed.is_some_and(|landed| landed.is_ok())
     }
 

@@ -2,9 +2,10 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::VendorId;
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use vendors::Data;
 
 use crate::answer::{Answer, AttemptError, CacheState};
@@ -14,6 +15,9 @@ use crate::request::Policy;
 use crate::trail::Trail;
 use crate::upstream::Upstream;
 use crate::walk::{Ranked, Walked};
+
+/// A voter silent for so long is not waited for.
+const LATEST: Duration = Duration::from_millis(500);
 
 /// Vendors asked at once: the fewest among which one can be outvoted.
 const VOTERS: usize = 3;
@@ -43,15 +47,24 @@ impl Gateway {
         });
         let mut answers: Vec<Answer> = Vec::new();
         let mut refusals: Vec<(VendorId, AttemptError)> = Vec::new();
-        for (vendor, said) in join_all(asked).await {
-            match said {
-                Ok(answer) => {
-                    self.hear(&answer);
-                    answers.push(answer);
-                }
-                Err(error) => refusals.push((vendor, error)),
+        let mut running: FuturesUnordered<_> = asked.collect();
+        let late_at = self.clock.now() + LATEST;
+        // A voter that is late is not waited for once there is something to say.
+        while !running.is_empty() && (answers.is_empty() || self.clock.now() < late_at) {
+            tokio::select! {
+                biased;
+                Some((vendor, said)) = running.next() => match said {
+                    Ok(answer) => {
+                        self.hear(&answer);
+                        answers.push(answer);
+                    }
+                    Err(error) => refusals.push((vendor, error)),
+                },
+                () = self.clock.sleep_until(late_at), if !answers.is_empty() => break,
+                () = self.clock.sleep_until(terms.deadline) => break,
             }
         }
+        drop(running);
         let best = answers
             .into_iter()
             .map(|answer| self.cross_checked(&answer).unwrap_or(answer))

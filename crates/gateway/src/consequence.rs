@@ -47,10 +47,14 @@ pub fn of(error: &AttemptError, now: Instant) -> Consequence {
         AttemptError::Transport(TransportError::Cut) => plain(Failure::Connection),
         AttemptError::Transport(TransportError::TooLarge) => plain(Failure::Data),
         AttemptError::Rejected(rejection) => match rejection {
+            Rejection::UnknownSymbol if domain::planted!(UnknownSymbolBlamed) => plain(Failure::Data),
             Rejection::UnknownSymbol
             | Rejection::NoData
             | Rejection::Unsupported
             | Rejection::CallersMistake => Consequence { is_an_answer: true, ..plain(Failure::NotCounted) },
+            Rejection::RateLimited { .. } if domain::planted!(TooManyRequestsIgnored) => {
+                plain(Failure::NotCounted)
+            }
             Rejection::RateLimited { retry_after, .. } => Consequence {
                 word: Some(retry_after.map_or(VendorWord::Unexpected429, VendorWord::RetryAfter)),
                 event: Some(EventKind::LimitContradicted),

@@ -1,6 +1,9 @@
 //! What makes two requests the same question.
 
-use domain::{Adjustment, Instant, VendorId};
+use std::time::Duration;
+
+use domain::{Adjustment, Instant, InstrumentId, Price, VendorId};
+use quality::Letter;
 use vendors::Question;
 
 use crate::request::{Failover, Policy, Priority, Strategy};
@@ -21,8 +24,9 @@ pub struct FlightKey {
 impl FlightKey {
     /// Key of a question under a policy.
     pub fn of(question: &Question, policy: &Policy) -> FlightKey {
+        let question = if domain::planted!(KeyCutShort) { cut_short(question) } else { question.clone() };
         FlightKey {
-            question: question.clone(),
+            question,
             vendors: policy.vendors.clone(),
             failover: policy.failover,
             strategy: policy.strategy,
@@ -42,5 +46,33 @@ impl FlightKey {
             priority,
             ..Policy::default()
         }
+    }
+}
+
+/// What [`KeyCutShort`](domain::planted!) makes of a quote's question.
+fn cut_short(question: &Question) -> Question {
+    let cut = |id: &InstrumentId| InstrumentId::new(&id.name()[..id.name().len().min(2)], id.venue());
+    match question {
+        Question::Quotes { instruments, bid_ask } => {
+            Question::Quotes { instruments: instruments.iter().map(cut).collect(), bid_ask: *bid_ask }
+        }
+        other => other.clone(),
+    }
+}
+
+/// A question with the constraints that decide when its flight has found enough. Only requests with equal ones
+/// share a flight: who asks for less must not wait for more, nor be refused what is good enough.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Sought {
+    key: FlightKey,
+    min_grade: Option<Letter>,
+    max_age: Option<Duration>,
+    max_cost: Option<Price>,
+}
+
+impl Sought {
+    /// What a request under a policy seeks.
+    pub fn of(key: FlightKey, policy: &Policy) -> Sought {
+        Sought { key, min_grade: policy.min_grade, max_age: policy.max_age, max_cost: policy.max_cost }
     }
 }

@@ -71,7 +71,7 @@ where
         F: Future<Output = V> + Send + 'static,
     {
         let mut airborne = self.airborne.lock();
-        match airborne.get(&key) {
+        match airborne.get(&key).filter(|_| !domain::planted!(EverybodyFliesAlone)) {
             Some(known) => {
                 known.urgency.send_if_modified(|urgency| {
                     let raised = (urgency.0.min(wanted.0), urgency.1.min(wanted.1));

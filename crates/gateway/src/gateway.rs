@@ -17,7 +17,7 @@ use crate::cache::tags::{Invalidated, Namespace, Tags};
 use crate::cache::{Cache, Lookup};
 use crate::common_quota::keep_in_touch;
 use crate::drift::shapes_fact;
-use crate::flight_key::FlightKey;
+use crate::flight_key::{FlightKey, Sought};
 use crate::flights::Flights;
 use crate::foresight::Hours;
 use crate::learned::{self, Learned};
@@ -66,7 +66,7 @@ pub struct Gateway {
     pub(crate) lifetimes: Lifetimes,
     pub(crate) rhythms: Rhythms,
     pub(crate) level_two: LevelTwo,
-    pub(crate) flights: Flights<FlightKey, Landed>,
+    pub(crate) flights: Flights<Sought, Landed>,
     pub(crate) batches: Arc<Batches>,
     pub(crate) scribe: Scribe,
     pub(crate) voices: Voices,
@@ -100,8 +100,10 @@ impl Gateway {
             let vendor = settings.vendor();
             let limits = quota_settings(&settings);
             let quota = match seams.store.quota(vendor).await? {
-                Some((snapshot, elapsed)) => Quota::restore(limits, &snapshot, elapsed, now),
-                None => Quota::new(limits),
+                Some((snapshot, elapsed)) if !domain::planted!(FreshQuotaAfterRestart) => {
+                    Quota::restore(limits, &snapshot, elapsed, now)
+                }
+                _ => Quota::new(limits),
             };
             let told = seams.store.fact(&learned::name(vendor, &settings.base_url)).await?;
             let (limit, rates) = told.map(|told| learned::read(&told, now)).unwrap_or_default();
@@ -328,7 +330,7 @@ impl Gateway {
 
     /// Grades an answer for this moment. One past its time says so.
     pub fn serve(&self, answer: Arc<Answer>, cache: CacheState) -> Served {
-        let now = self.clock.now();
+        let now = if domain::planted!(AgeFrozen) { answer.received_at } else { self.clock.now() };
         let is_stale = cache == CacheState::Stale;
         let grade = self.grade_at(&answer, now, is_stale);
         let answer = if is_stale { said_to_be_stale(answer, now) } else { answer };
@@ -347,7 +349,7 @@ impl Gateway {
         {
             return Some(format!("its grade is {}, not {least} or better", served.grade.letter));
         }
-        if let Some(most) = policy.max_age {
+        if let Some(most) = policy.max_age.filter(|_| !domain::planted!(MaxAgeIgnored)) {
             match served.age() {
                 Some(age) if age <= most => {}
                 Some(age) => {

@@ -129,10 +129,16 @@ impl Gateway {
         context.price_bounds = record.price_bounds;
         context.bounds = self.settings.bounds;
         answer.findings = validate_quote(&quote, &context);
+        if domain::planted!(PriceRounded) {
+            quote.last = quote.last.map(|price| price.round(1));
+        }
         let completeness = Completeness::of_quote(&quote, record.kind, quote.denomination.is_some());
         answer.evidence = self.evidence(upstream, Kind::Quote, answer, completeness);
         let check = self.cross_check(upstream.vendor(), &id, &quote);
         with_cross_check(answer, &check);
+        if domain::planted!(FindingsLost) {
+            answer.findings.clear();
+        }
         let question = Question::Quotes { instruments: vec![id.clone()], bid_ask: false };
         let class = Class::of(&question, Some(upstream.settings.codec.profile().class), answer.delivery);
         answer.lasts = Lasts { class, until: until_it_moves(calendar, answer) };

@@ -138,7 +138,9 @@ pub struct Permit<'a> {
 impl Permit<'_> {
     /// The request goes out now: the permit is used, whatever becomes of the request (LIM-4).
     pub fn sent(&mut self) {
-        self.grant = None;
+        if !domain::planted!(SentPermitReturned) {
+            self.grant = None;
+        }
         self.flight = self.common.take().and_then(Common::used);
     }
 
@@ -293,7 +295,9 @@ impl Limiter {
         store: &dyn Store,
         store_failed: &(dyn Fn(StoreError) + Sync),
     ) {
-        if let Some(snapshot) = permit.grant.as_mut().and_then(|grant| grant.must_persist.take()) {
+        if let Some(snapshot) = permit.grant.as_mut().and_then(|grant| grant.must_persist.take())
+            && !domain::planted!(PermitNotWritten)
+        {
             match store.put_quota(self.vendor, &snapshot).await {
                 Ok(()) => self.state.lock().quota.persisted(snapshot.sequence),
                 Err(error) => store_failed(error),
@@ -319,7 +323,12 @@ impl Limiter {
             let step = self.state.lock().step(place.ticket, &claim, clock.now());
             let until = match step {
                 Step::Granted(grant) => return Ok(grant),
-                Step::Refused(none) => return Err(none),
+                Step::Refused(none) => {
+                    if domain::planted!(LineKeptByWaiter) {
+                        std::mem::forget(place);
+                    }
+                    return Err(none);
+                }
                 Step::Wait(until) => until,
             };
             tokio::select! {

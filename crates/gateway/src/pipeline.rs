@@ -2,6 +2,7 @@
 //!         → validation → grade → store → response
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::Instant;
 use resilience::circuit_breaker::Outcome as BreakerOutcome;
@@ -13,15 +14,19 @@ use crate::answer::{Answer, AttemptError, CacheState, Outcome, Served, Unanswere
 use crate::cache::Lookup;
 use crate::cache::tags::Namespace;
 use crate::consequence;
-use crate::flight_key::FlightKey;
+use crate::flight_key::{FlightKey, Sought};
 use crate::gateway::Gateway;
 use crate::request::{Priority, Request, StaleAllowance, Strategy};
+use crate::seams::TransportError;
 use crate::trail::{Trail, Wish};
 use crate::upstream::Upstream;
 use crate::walk::{Ranked, Walked};
 
 /// Formalities (a cookie, a crumb) that may precede one reply.
 const FORMALITIES: u32 = 4;
+
+/// A vendor that has not replied within less than this, because its caller had no more time, has not failed.
+const FAIR: Duration = Duration::from_secs(1);
 
 /// What every attempt of one request must keep to.
 #[derive(Clone, Copy)]
@@ -86,9 +91,12 @@ impl Gateway {
                 None
             }
             Lookup::Stale(kept) => {
-                let served = self.serve(Arc::clone(&kept.answer), CacheState::Stale);
+                let state = if domain::planted!(StaleUnmarked) { CacheState::Hit } else { CacheState::Stale };
+                let served = self.serve(Arc::clone(&kept.answer), state);
                 let fits = self.unmet(&served, &request.policy).is_none();
-                if fits && request.policy.stale == StaleAllowance::Allow {
+                let allowed =
+                    request.policy.stale == StaleAllowance::Allow || domain::planted!(StaleDespiteForbid);
+                if fits && allowed {
                     self.revalidate(&key, &kept, request.policy.priority); // stale-while-revalidate
                     self.cache.served(namespace, CacheState::Stale, None);
                     return Ok(served);
@@ -159,17 +167,23 @@ impl Gateway {
                 let wish = Wish { urgency: Some(urgency), is_refresh: stands_in, approach };
                 async move { gateway.fetch(&request, key, Purpose::Caller, wish).await }
             };
-            let (flight, joined) = self.flights.board(key.clone(), wanted, start);
+            let (flight, joined) =
+                self.flights.board(Sought::of(key.clone(), &request.policy), wanted, start);
             let landed = if joined.is_some() {
                 tokio::select! {
                     biased;
                     landed = flight => landed,
-                    () = self.clock.sleep_until(deadline) => return Err(self.too_late(request)),
+                    () = self.clock.sleep_until(deadline), if !domain::planted!(FollowerOutlivesDeadline) => {
+                        return Err(self.too_late(request));
+                    }
                 }
             } else {
                 flight.await
             };
             return match landed {
+                Some(_) if joined.is_some() && domain::planted!(FollowerDropped) => {
+                    Err(self.internal_error(request))
+                }
                 Some(Ok((answer, _))) if joined.is_some() => Ok((answer, CacheState::Coalesced)),
                 Some(Ok(landed)) => Ok(landed),
                 // Another's time was over, or another had something older to show: ours is not, or we have not.
@@ -214,6 +228,7 @@ impl Gateway {
         };
         match made {
             Ok((mut answer, cache)) => {
+                answer.simulated &= !domain::planted!(SimulatedDropped);
                 let by = answer.vendor().map_or("store", |vendor| vendor.as_str());
                 answer.decision = trail.decision(Some(by.into()));
                 self.recall.attempted(&trail.own(&answer.decision));
@@ -233,7 +248,7 @@ impl Gateway {
                 self.book(&request.question, &trail, &decision, None);
                 self.recall.keep(decision.id.clone(), Arc::clone(&decision));
                 self.scribe.decision(Arc::clone(&decision));
-                if matches!(why, Why::UnknownSymbol) {
+                if matches!(why, Why::UnknownSymbol) || domain::planted!(FailureRemembered) {
                     self.remember_unknown(key);
                 }
                 Err(Arc::new(Unanswered { why, decision }))
@@ -352,7 +367,14 @@ impl Gateway {
             if let Some(allowance) = reply.as_ref().ok().and_then(|r| upstream.settings.codec.allowance(r)) {
                 self.heed(upstream, allowance, now).await;
             }
-            let decoded = reply.map_err(AttemptError::Transport).and_then(|response| {
+            // Who was not given the time a vendor may take has not failed.
+            let hurried =
+                now.since(sent_at) < FAIR.min(upstream.settings.timeout) && !domain::planted!(HurryBlamed);
+            let no_reply = |error| match error {
+                TransportError::Timeout if hurried => AttemptError::Deadline,
+                error => AttemptError::Transport(error),
+            };
+            let decoded = reply.map_err(no_reply).and_then(|response| {
                 let ask = upstream.ask(question, &session, now);
                 let decoded = upstream.settings.codec.decode_response(&ask, &wire, &response);
                 let decoded = decoded
@@ -402,6 +424,7 @@ impl Gateway {
                 }
                 Err(error) => {
                     let outcome = match &error {
+                        AttemptError::Deadline => Outcome::TimedOut,
                         AttemptError::Transport(error) => Outcome::from(*error),
                         AttemptError::Rejected(rejection) => Outcome::Rejected(rejection.class()),
                         other => Outcome::Unfit(other.word()),

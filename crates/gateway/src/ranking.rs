@@ -123,7 +123,10 @@ impl Gateway {
 
     /// Whether the caller's chain allows a vendor.
     pub(crate) fn is_listed(&self, vendor: VendorId, policy: &Policy) -> bool {
-        policy.vendors.is_empty() || policy.vendors.contains(&vendor) || policy.failover == Failover::Any
+        domain::planted!(UnlistedVendorAsked)
+            || policy.vendors.is_empty()
+            || policy.vendors.contains(&vendor)
+            || policy.failover == Failover::Any
     }
 
     fn barred(

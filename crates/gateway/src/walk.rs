@@ -80,7 +80,8 @@ impl Gateway {
     {
         let attempt = &attempt;
         let mut walked = Walked { answer: None, best: None, refusals: Vec::new(), timed_out: false };
-        let mut next: VecDeque<VendorId> = ranking.order.iter().copied().collect();
+        let again = ranking.order.first().copied().filter(|_| domain::planted!(FailoverRepeatsVendor));
+        let mut next: VecDeque<VendorId> = ranking.order.iter().copied().chain(again).collect();
         let mut spent = ranking.waiting.clone();
         let mut running = FuturesUnordered::new();
         let mut waited = Vec::new();
@@ -112,7 +113,8 @@ impl Gateway {
                     break;
                 }
             }
-            let late_at = late.as_ref().map(|late| late.at).filter(|_| !next.is_empty());
+            let late_at =
+                late.as_ref().map(|late| late.at).filter(|_| !next.is_empty() && !domain::planted!(NoHedge));
             tokio::select! {
                 biased;
                 Some((vendor, ended)) = running.next() => match ended {
@@ -162,7 +164,7 @@ impl Gateway {
                             _ => {}
                         }
                         walked.refusals.push((vendor, error));
-                        if agreed(&walked.refusals) {
+                        if agreed(&walked.refusals) || domain::planted!(FailureEndsWalk) {
                             break;
                         }
                         // Whoever is silent beside it is not waited for alone.

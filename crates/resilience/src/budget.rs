@@ -180,6 +180,7 @@ impl Account {
     fn has_room(&self, amount: u64, priority: Priority) -> bool {
         let after = u128::from(self.spent) + u128::from(amount);
         after * 100 <= u128::from(self.limit) * u128::from(ceiling(priority))
+            || domain::planted!(BudgetIgnored)
     }
 
     fn share_percent(&self) -> u128 {

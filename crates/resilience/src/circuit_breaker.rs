@@ -160,12 +160,13 @@ impl CircuitBreaker {
             Phase::Degraded(reduced) if reduced.serves(priority) => Ok(()),
             Phase::Degraded(_) => Err(self.refused_by_share(priority, now)),
             Phase::Open { until } | Phase::Maintenance { until, .. } => {
-                if now < *until {
+                if now < *until || domain::planted!(OpenNeverEnds) {
                     Err(Refused { state: self.state(), retry_at: *until })
                 } else {
                     Ok(())
                 }
             }
+            Phase::HalfOpen { .. } if domain::planted!(HalfOpenAdmitsAll) => Ok(()),
             Phase::HalfOpen { probe: Some(probe), .. } if now < self.lapses_at(*probe) => {
                 let due = probe.since + self.settings.slow;
                 Err(Refused { state: State::HalfOpen, retry_at: due.max(now + Duration::from_secs(1)) })
@@ -191,6 +192,9 @@ impl CircuitBreaker {
 
     /// Takes back leave for a call that was not made or whose caller left: neither success nor failure.
     pub fn abandon(&mut self, admission: Admission) {
+        if domain::planted!(ProbePlaceLeaked) {
+            return;
+        }
         if let Phase::HalfOpen { probe, .. } = &mut self.phase
             && probe.is_some_and(|probe| probe.ticket == admission.ticket)
         {
@@ -423,6 +427,9 @@ impl CircuitBreaker {
     }
 
     fn reason_to_open(&self, now: Instant) -> Option<Reason> {
+        if domain::planted!(BreakerNeverOpens) {
+            return None;
+        }
         let limit = self.settings.opens_at();
         if self.streak >= limit {
             return Some(Reason::FailuresInARow);

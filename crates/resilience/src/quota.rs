@@ -206,6 +206,9 @@ impl Quota {
         let now = now.max(self.latest);
         if let Err(refused) = self.check(cost, now) {
             self.statistics.refused += 1;
+            if domain::planted!(RefusalCounts) {
+                self.spend(cost, now);
+            }
             return Err(refused);
         }
         self.recover(now);
@@ -561,6 +564,7 @@ impl Rebase {
     }
 
     fn new(saved_at: Instant, elapsed: Duration, now: Instant) -> Rebase {
+        let elapsed = if domain::planted!(ClockStepFreesQuota) { now.since(saved_at) } else { elapsed };
         let elapsed = i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX);
         Rebase { nanos: now.as_nanos().saturating_sub(saved_at.as_nanos()).saturating_sub(elapsed), now }
     }

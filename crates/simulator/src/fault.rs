@@ -219,6 +219,12 @@ impl Faults {
         self.any.store(true, Ordering::Release);
     }
 
+    /// Adds spells to come, beside those there are.
+    pub fn schedule(&self, more: &[Spell]) {
+        self.spells.write().extend_from_slice(more);
+        self.any.store(true, Ordering::Release);
+    }
+
     /// Ends every spell at a vendor, those to come included, and says how many.
     pub fn end(&self, vendor: VendorId) -> usize {
         let mut spells = self.spells.write();
@@ -266,6 +272,14 @@ mod tests {
         assert!(faults.at(VendorId("zenith"), Instant::from_secs(15)).is_empty());
         assert_eq!(faults.end(ACME), 2);
         assert!(faults.at(ACME, Instant::from_secs(15)).is_empty());
+    }
+
+    #[test]
+    fn a_schedule_leaves_every_spell_as_it_is() {
+        let faults = Faults::none();
+        faults.schedule(&[spell(Fault::Hang, 10, 20), spell(Fault::Hang, 30, 40)]);
+        let words = |secs| faults.at(ACME, Instant::from_secs(secs)).len();
+        assert_eq!([9, 15, 25, 35, 45].map(words), [0, 1, 0, 1, 0]);
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Entry {
     pub method: Method,
     /// Path and query, the values of keys, tokens and crumbs replaced by `***`.
     pub target: Arc<str>,
+    /// What it weighs on the vendor's plan.
+    pub weight: u32,
     /// Status answered; `None` while it is under way, and for one that never is answered.
     pub status: Option<u16>,
     /// Faults that held, in order, with `+` between.
@@ -45,8 +47,8 @@ impl Journal {
         Journal { capacity: capacity.max(1), state: Mutex::new(State::default()) }
     }
 
-    /// Notes an arrival and gives its number.
-    pub fn arrived(&self, at: Instant, vendor: VendorId, request: &HttpRequest) -> u64 {
+    /// Notes an arrival of some weight and gives its number.
+    pub fn arrived(&self, at: Instant, vendor: VendorId, request: &HttpRequest, weight: u32) -> u64 {
         let target: Arc<str> = without_secrets(request).into();
         let mut state = self.state.lock();
         let seq = state.next;
@@ -55,7 +57,7 @@ impl Journal {
             state.entries.pop_front();
         }
         let method = request.method;
-        state.entries.push_back(Entry { seq, at, vendor, method, target, status: None, fault: None });
+        state.entries.push_back(Entry { seq, at, vendor, method, target, weight, status: None, fault: None });
         seq
     }
 
@@ -154,14 +156,14 @@ mod tests {
     fn the_journal_shows_no_key() {
         let journal = Journal::new(10);
         let request = HttpRequest::get("/q").with("apiKey", "s3cr3t").with("s", "A").with("crumb", "c/x");
-        journal.arrived(Instant::EPOCH, ACME, &request);
+        journal.arrived(Instant::EPOCH, ACME, &request, 1);
         assert_eq!(&*journal.by_vendor(ACME)[0].target, "/q?s=A&apiKey=***&crumb=***");
     }
 
     #[test]
     fn the_journal_says_what_it_dropped() {
         let journal = Journal::new(2);
-        let arrive = |secs| journal.arrived(Instant::from_secs(secs), ACME, &HttpRequest::get("/"));
+        let arrive = |secs| journal.arrived(Instant::from_secs(secs), ACME, &HttpRequest::get("/"), 1);
         let numbers = [10, 11, 11].map(arrive);
         assert_eq!(numbers, [0, 1, 2]);
         assert_eq!((journal.count(), journal.dropped()), (3, 1));
@@ -176,7 +178,7 @@ mod tests {
     fn the_worst_window_is_found_wherever_it_lies() {
         let journal = Journal::new(100);
         for secs in [0, 30, 59, 60, 61, 200] {
-            journal.arrived(Instant::from_secs(secs), ACME, &HttpRequest::get("/"));
+            journal.arrived(Instant::from_secs(secs), ACME, &HttpRequest::get("/"), 1);
         }
         let worst = journal.worst_window(ACME, Duration::from_secs(60));
         assert_eq!(worst, Some((4, Instant::from_secs(61))));
@@ -192,7 +194,7 @@ mod tests {
                 scope.spawn(move || {
                     for n in 0..1_000u32 {
                         let request = HttpRequest::get("/").with("n", thread * 1_000 + n);
-                        let seq = journal.arrived(Instant::from_secs(i64::from(n)), ACME, &request);
+                        let seq = journal.arrived(Instant::from_secs(i64::from(n)), ACME, &request, 1);
                         journal.answered(seq, Some(200), None);
                     }
                 });

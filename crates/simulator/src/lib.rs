@@ -11,8 +11,11 @@ pub mod world;
 pub mod transport;
 pub mod store;
 pub mod server;
+pub mod checker;
+pub mod trial;
 
 pub use bottle::{Bottle, Latency};
+pub use checker::{Checker, Invariant};
 pub use clock::{ShiftedClock, VirtualClock};
 pub use entropy::SeededEntropy;
 pub use fault::{Fault, Faults, Schedule, Spell};
@@ -21,4 +24,5 @@ pub use market::{Market, ReplayError};
 pub use server::Simulator;
 pub use store::MemoryStore;
 pub use transport::SimulatedTransport;
+pub use trial::{Report, Trial};
 pub use world::World;

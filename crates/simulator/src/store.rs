@@ -1,6 +1,7 @@
 //! A store in memory, for simulations: answers at once, keeps what it is told across gateways that are
 //! opened and dropped, and fails on command.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,13 @@ use telemetry::Event;
 /// A store in memory.
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
+    disk: Arc<Disk>,
+    gone: AtomicBool,
+}
+
+/// What outlives the process that writes to it.
+#[derive(Default)]
+struct Disk {
     failing: AtomicBool,
     kept: Mutex<Kept>,
 }
@@ -37,6 +45,7 @@ struct Kept {
     events: Vec<Event>,
     facts: HashMap<String, String>,
     spends: Vec<Spend>,
+    spend_places: HashMap<(RequestId, u32), usize>,
     sums: BTreeMap<Of, Sum>,
     dated_facts: HashMap<String, (String, Instant)>,
 }
@@ -76,24 +85,54 @@ struct Actions {
 impl MemoryStore {
     /// An empty store. The clock tells how old quota counters are when they are read back.
     pub fn new(clock: Arc<dyn Clock>) -> MemoryStore {
-        MemoryStore { clock, failing: AtomicBool::new(false), kept: Mutex::default() }
+        MemoryStore { clock, disk: Arc::default(), gone: AtomicBool::new(false) }
+    }
+
+    /// What another process finds: the same data through a handle of its own.
+    #[must_use]
+    pub fn of_another_process(&self) -> MemoryStore {
+        MemoryStore {
+            clock: Arc::clone(&self.clock),
+            disk: Arc::clone(&self.disk),
+            gone: AtomicBool::new(false),
+        }
+    }
+
+    /// The process that holds this handle has ended: what its tasks still write reaches nothing.
+    pub fn end_process(&self) {
+        self.gone.store(true, Ordering::SeqCst);
+    }
+
+    /// Takes out the decision records kept since the last time.
+    pub fn take_decisions(&self) -> Vec<Decision> {
+        let mut taken: Vec<Decision> =
+            std::mem::take(&mut self.disk.kept.lock().decisions).into_values().collect();
+        taken.sort_by(|a, b| a.id.cmp(&b.id));
+        taken
+    }
+
+    /// Takes out the events kept since the last time, oldest first.
+    pub fn take_events(&self) -> Vec<Event> {
+        std::mem::take(&mut self.disk.kept.lock().events)
     }
 
     /// From now on every write fails (or works again); reading goes on.
     pub fn fail_writes(&self, failing: bool) {
-        self.failing.store(failing, Ordering::SeqCst);
+        self.disk.failing.store(failing, Ordering::SeqCst);
     }
 
     /// Events kept so far.
     pub fn events(&self) -> Vec<Event> {
-        self.kept.lock().events.clone()
+        self.disk.kept.lock().events.clone()
     }
 
     fn write(&self, change: impl FnOnce(&mut Kept)) -> Pending<'static, Result<(), StoreError>> {
-        let result = if self.failing.load(Ordering::SeqCst) {
+        let result = if self.gone.load(Ordering::SeqCst) {
+            Err(StoreError::ReadOnly("the process has ended".to_owned()))
+        } else if self.disk.failing.load(Ordering::SeqCst) {
             Err(StoreError::ReadOnly("failing on command".to_owned()))
         } else {
-            change(&mut self.kept.lock());
+            change(&mut self.disk.kept.lock());
             Ok(())
         };
         Box::pin(std::future::ready(result))
@@ -103,7 +142,7 @@ impl MemoryStore {
         &self,
         look: impl FnOnce(&Kept) -> T,
     ) -> Pending<'static, Result<T, StoreError>> {
-        let found = look(&self.kept.lock());
+        let found = look(&self.disk.kept.lock());
         Box::pin(std::future::ready(Ok(found)))
     }
 }
@@ -314,10 +353,15 @@ impl Store for MemoryStore {
             for line in lines {
                 let mut former = None;
                 if let Line::Exchange(spend) = &line {
-                    let is_it = |s: &&mut Spend| s.request == spend.request && s.number == spend.number;
-                    match kept.spends.iter_mut().rev().find(is_it) {
-                        Some(known) => former = Some(std::mem::replace(known, Spend::clone(spend))),
-                        None => kept.spends.push(Spend::clone(spend)),
+                    match kept.spend_places.entry((spend.request.clone(), spend.number)) {
+                        Entry::Occupied(place) => {
+                            let known = &mut kept.spends[*place.get()];
+                            former = Some(std::mem::replace(known, Spend::clone(spend)));
+                        }
+                        Entry::Vacant(place) => {
+                            place.insert(kept.spends.len());
+                            kept.spends.push(Spend::clone(spend));
+                        }
                     }
                 }
                 let sum = kept.sums.entry(line.of().clone()).or_insert_with(|| Sum::new(line.of().clone()));

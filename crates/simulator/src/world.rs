@@ -59,7 +59,7 @@ impl World {
     pub(crate) fn exchange(&self, bottle: &Bottle, request: &HttpRequest) -> Exchange {
         let now = self.clock.now();
         let vendor = bottle.vendor();
-        let seq = self.journal.arrived(now, vendor, request);
+        let seq = self.journal.arrived(now, vendor, request, bottle.codec().weight(request));
         let spells = self.faults.at(vendor, now);
         let slow = spells
             .iter()

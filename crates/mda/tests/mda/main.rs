@@ -13,6 +13,7 @@ mod web;
 
 mod budgets;
 mod breakers;
+mod drill;
 mod failures;
 mod jobs;
 mod payloads;

@@ -6,5 +6,6 @@ mod market;
 mod pipeline;
 mod server;
 mod transport;
+mod trials;
 mod vendors_in_bottles;
 mod worlds;

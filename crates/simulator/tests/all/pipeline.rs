@@ -10,6 +10,7 @@ mod hedging;
 mod strategies;
 mod schedule;
 mod scarcity;
+mod together;
 
 use std::sync::Arc;
 use std::time::Duration;
