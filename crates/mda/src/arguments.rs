@@ -90,16 +90,6 @@ pub(crate) struct Demo {
     /// Only come up; do not tell the story of a failing vendor
     #[arg(long)]
     pub quiet: bool,
-    /// Play a scripted quarter of an hour of trouble, in a minute unless --speed says otherwise, and tell how it went
-    #[arg(long)]
-    pub drill: Option<Drill>,
-}
-
-/// A script of trouble.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Drill {
-    /// An outage, a hang, slow replies, lies and a storm of rate limits, one after the other
-    Outages,
 }
 
 /// Where the configuration comes from.

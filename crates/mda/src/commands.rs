@@ -6,6 +6,5 @@ pub(crate) mod chaos;
 pub(crate) mod check;
 pub(crate) mod decode;
 pub(crate) mod demo;
-pub(crate) mod drill;
 pub(crate) mod serve;
 pub(crate) mod simulate;

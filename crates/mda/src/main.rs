@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 
 async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
     match arguments.command {
-        Command::Demo(demo) => commands::demo::run(demo, arguments.json).await,
+        Command::Demo(demo) => commands::demo::run(demo).await,
         Command::Serve(serve) => commands::serve::run(serve).await,
         Command::Simulate(simulate) => commands::simulate::run(simulate).await,
         Command::Chaos(chaos) => commands::chaos::run(chaos, arguments.json).await,

@@ -10,8 +10,7 @@ use gateway::{Entropy, Gateway, Policy, Request};
 use simulator::{Fault, Simulator, Spell, World};
 use vendors::Question;
 
-use crate::arguments::{Demo, Drill};
-use crate::commands::drill;
+use crate::arguments::Demo;
 use crate::commands::simulate::{Behaviour, clock, configuration, market, plans, world};
 use crate::{exit, wiring};
 
@@ -19,13 +18,7 @@ use crate::{exit, wiring};
 const SIMULATOR: ([u8; 4], u16) = ([127, 0, 0, 1], 9000);
 
 /// Runs until the process is asked to stop.
-pub(crate) async fn run(mut demo: Demo, as_json: bool) -> Result<u8> {
-    if demo.drill.is_some() {
-        if demo.scenery.speed == 1.0 {
-            demo.scenery.speed = drill::SPEED;
-        }
-        demo.scenery.at.get_or_insert_with(|| drill::START.to_owned());
-    }
+pub(crate) async fn run(demo: Demo) -> Result<u8> {
     let behaviour = Behaviour {
         market: demo.scenery.market.as_deref(),
         seed: demo.scenery.seed,
@@ -57,10 +50,7 @@ pub(crate) async fn run(mut demo: Demo, as_json: bool) -> Result<u8> {
     configuration.log_level = "warn";
     wiring::log(&configuration);
     let entropy: Arc<dyn Entropy> = Arc::new(runtime::SeededEntropy::new(demo.scenery.seed));
-    let troubles = demo.drill.map(|Drill::Outages| drill::spells(clock.now())).unwrap_or_default();
-    world.faults.schedule(&troubles);
-    let scene = drill::scene(&configuration.gateway, &world, demo.scenery.speed, troubles);
-    let gateway = wiring::gateway(configuration, Arc::clone(&clock), Arc::clone(&entropy)).await?;
+    let gateway = wiring::gateway(configuration, Arc::clone(&clock), entropy).await?;
     let address = listener.local_addr()?;
     let known: Vec<&str> = market
         .instruments()
@@ -69,33 +59,7 @@ pub(crate) async fn run(mut demo: Demo, as_json: bool) -> Result<u8> {
         .filter(|name| name.len() <= 4)
         .collect();
     let first = if known.contains(&"AAPL") { "AAPL" } else { known.first().copied().unwrap_or("AAPL") };
-    if demo.drill.is_none() || !as_json {
-        welcome(address, vendors_address, &demo, &data, clock.now(), first);
-    }
-    if demo.drill.is_some() {
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let stop_or_asked = async {
-            tokio::select! {
-                _ = stopped => {}
-                () = wiring::asked_to_stop() => {}
-            }
-        };
-        let mut server = tokio::spawn(wiring::serve(Arc::clone(&gateway), listener, true, stop_or_asked));
-        let code = tokio::select! {
-            code = drill::run(gateway, world, scene, &*entropy, as_json) => {
-                // The server may have been asked to stop before.
-                let _ = stop.send(());
-                server.await.context("the server ended early")??;
-                code?
-            }
-            ended = &mut server => {
-                ended.context("the server ended early")??;
-                exit::OK
-            }
-        };
-        simulator.stop().await;
-        return Ok(code);
-    }
+    welcome(address, vendors_address, &demo, &data, clock.now(), first);
     let server = tokio::spawn(wiring::serve(Arc::clone(&gateway), listener, true, wiring::asked_to_stop()));
     if !demo.quiet {
         story(&gateway, &world, first, clock.now()).await;

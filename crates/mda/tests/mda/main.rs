@@ -13,7 +13,6 @@ mod web;
 
 mod budgets;
 mod breakers;
-mod drill;
 mod failures;
 mod jobs;
 mod payloads;
