@@ -86,7 +86,6 @@ fn carry_out(command: Command) -> Result<()> {
             run::cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"])?;
             components::short_fuzz()?;
             components::report();
-            sim::short()?;
             tests()
         }
         Command::Docs => {

@@ -10,11 +10,6 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     trial(&words)
 }
 
-/// What CI runs: an hour of trouble, in which every promise holds.
-pub(crate) fn short() -> Result<()> {
-    trial(&["--seed", "7", "--days", "0.04"])
-}
-
 /// What takes long: weeks, from several seeds, then the bugs from others.
 pub(crate) fn long() -> Result<()> {
     for seed in 1..=10 {

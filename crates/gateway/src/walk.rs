@@ -85,6 +85,7 @@ impl Gateway {
         let mut spent = ranking.waiting.clone();
         let mut running = FuturesUnordered::new();
         let mut waited = Vec::new();
+        let mut in_line = Vec::new();
         let start = |vendor: VendorId, wait: bool| {
             let upstream = Arc::clone(self.upstream(vendor));
             async move { (vendor, attempt(upstream, wait).await) }
@@ -106,6 +107,7 @@ impl Gateway {
                     running.push(start(vendor, false));
                 } else if let Some(index) = earliest(&spent, terms.deadline) {
                     let (at, vendor) = spent.remove(index);
+                    in_line.push(vendor);
                     trail.note(format!("every other vendor is out; waiting for {vendor}'s quota at {at}"));
                     late = None;
                     running.push(start(vendor, true));
@@ -144,8 +146,11 @@ impl Gateway {
                     Err(error) => {
                         self.explain_refusal(trail, vendor, &error, next.front().copied());
                         match error {
+                            // Who stood in line once and was sent away is not asked again in the same walk.
                             AttemptError::QuotaSpent { until }
-                            | AttemptError::Held { until, held: Held::Busy | Held::Reserved } => {
+                            | AttemptError::Held { until, held: Held::Busy | Held::Reserved }
+                                if !in_line.contains(&vendor) =>
+                            {
                                 spent.push((until, vendor));
                             }
                             // A 429 is a wait, for those who can wait (RTY-3).

@@ -67,6 +67,8 @@ pub(super) struct State {
     waits: LastLatencies,
     /// What the vendor has answered, by time and cost, in the longest sliding window.
     answered: VecDeque<(Instant, u32)>,
+    /// When the vendor last refused a rate that its plan allows.
+    contradicted_at: Option<Instant>,
     tally: Statistics,
     refused: BTreeMap<&'static str, u64>,
     latest: Instant,
@@ -103,6 +105,7 @@ impl State {
             latencies: LastLatencies::new(REMEMBERED),
             waits: LastLatencies::new(REMEMBERED),
             answered: VecDeque::new(),
+            contradicted_at: None,
             tally: Statistics::default(),
             refused: BTreeMap::new(),
             latest: Instant::MIN,
@@ -311,7 +314,12 @@ impl State {
         let share = |count: u32, length: Duration| f64::from(answered_in(length)) / f64::from(count.max(1));
         let fullest = sliding(&self.plan).max_by(|a, b| share(a.0, a.1).total_cmp(&share(b.0, b.1)));
         let Some((planned, length)) = fullest else { return false };
-        let count = answered_in(length).max(1);
+        // Refusals that follow one another are one: while they last little is asked, so little is answered.
+        let storm = self.contradicted_at.replace(now).is_some_and(|last| now.since(last) < length * 2);
+        let count = answered_in(length);
+        if storm || count == 0 {
+            return false;
+        }
         let known = self.learned.filter(|known| known.length == length);
         if count >= known.map_or(planned, |known| known.count)
             || known.is_some_and(|known| known.is_kept(length, now))
